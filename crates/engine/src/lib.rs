@@ -1,0 +1,1 @@
+//! The flow: routing, sessions, shards, steps over several shards.

@@ -1,0 +1,3 @@
+//! The `mayfly` binary: flags, config, run, exit code.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The process: actors, listener, clock, metrics, config, shutdown.

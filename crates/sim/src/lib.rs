@@ -1,0 +1,1 @@
+//! The doubt: sessions and shards under a virtual clock, from a seed.

@@ -1,0 +1,1 @@
+//! The data: one shard's keyspace, its packed hashes and its timer wheel.
