@@ -1,0 +1,303 @@
+//! What a directive is: its names, its kind with the range, its text. Also the macro that turns the table of
+//! `directives.rs` into the structs. Reading the file is `file.rs`, the order of the layers `load.rs`.
+
+use std::net::IpAddr;
+
+use crate::Config;
+use crate::size;
+use crate::values::{MASK, Secret};
+
+/// A section of the file: `[name]`.
+pub struct Section {
+    /// Its name, in lower case.
+    pub name: &'static str,
+    /// Lines of text on what the section is about, each with a leading blank.
+    pub doc: &'static [&'static str],
+}
+
+/// One setting: everything there is to know about it.
+pub struct Directive {
+    /// The section it stands in.
+    pub section: &'static str,
+    /// Its key in the section.
+    pub key: &'static str,
+    /// `section.key`, its name in errors, overrides and documents.
+    pub path: &'static str,
+    /// Lines of text on what it does and why one would change it, each with a leading blank.
+    pub doc: &'static [&'static str],
+    /// The shape and the range of its value.
+    pub kind: Kind,
+    /// Whether it can change while the server runs.
+    pub change: Change,
+    /// Its name in `CONFIG GET`, if Redis has such a setting.
+    pub redis: Option<&'static str>,
+    /// Its command line flag without the dashes, if it has one.
+    pub flag: Option<&'static str>,
+    pub(crate) get: fn(&Config) -> Value,
+    pub(crate) set: fn(&mut Config, Value) -> bool,
+}
+
+impl Directive {
+    /// The directive at `section.key`.
+    pub fn find(path: &str) -> Option<&'static Self> {
+        crate::DIRECTIVES.iter().find(|directive| directive.path == path)
+    }
+
+    /// Its environment variable: `MAYFLY_SERVER__PORT` for `server.port`.
+    pub fn environment(&self) -> String {
+        format!("MAYFLY_{}__{}", self.section.to_ascii_uppercase(), self.key.to_ascii_uppercase())
+    }
+
+    /// Its value in `config`.
+    pub fn get(&self, config: &Config) -> Value {
+        (self.get)(config)
+    }
+
+    /// Its text as one line of sentences.
+    pub fn summary(&self) -> String {
+        self.doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Writes a value that [`Kind`] has let through.
+    pub(crate) fn set(&self, config: &mut Config, value: Value) {
+        let fits = (self.set)(config, value);
+        assert!(fits, "the kind of {} lets through what its field cannot hold", self.path);
+    }
+}
+
+/// Whether a directive can change while the server runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// At any moment.
+    Live,
+    /// Only by starting again.
+    Restart,
+}
+
+impl Change {
+    /// The word for it in tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Restart => "restart",
+        }
+    }
+}
+
+/// The shape and the range of a directive's value. Both ends of a range are allowed.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// A whole number of `unit`.
+    Integer {
+        /// The least allowed number.
+        min: u64,
+        /// The greatest allowed number.
+        max: u64,
+        /// What is counted, in the plural.
+        unit: &'static str,
+    },
+    /// A TCP port; 0 takes any free one.
+    Port,
+    /// A number of bytes, written as an integer or as text with a unit.
+    Bytes {
+        /// The least allowed number of bytes.
+        min: u64,
+        /// The greatest allowed number of bytes.
+        max: u64,
+    },
+    /// Yes or no.
+    Flag,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A text that is never shown, of at most so many bytes; empty means none.
+    Secret {
+        /// The longest allowed text, in bytes.
+        bytes_max: usize,
+    },
+    /// One IP address.
+    Address,
+    /// From one to so many different IP addresses.
+    Addresses {
+        /// The greatest allowed number of addresses.
+        max: usize,
+    },
+}
+
+impl Kind {
+    /// What is allowed, for errors and documents: `0 to 65535`.
+    pub fn allowed(&self) -> String {
+        match self {
+            Self::Integer { min, max, unit } => format!("{min} to {max} {unit}"),
+            Self::Port => format!("0 to {}", u16::MAX),
+            Self::Bytes { min, max } => format!("{} to {}", size::format(*min), size::format(*max)),
+            Self::Flag => "true or false".into(),
+            Self::Word(words) => match words {
+                [first @ .., last] => format!("{} or {last}", first.join(", ")),
+                [] => String::new(),
+            },
+            Self::Secret { bytes_max } => format!("text of up to {bytes_max} bytes"),
+            Self::Address => "an IP address".into(),
+            Self::Addresses { max } => format!("1 to {max} IP addresses"),
+        }
+    }
+
+    /// Reads a value as environment variables and flags carry it. Lists are separated by commas or blanks.
+    ///
+    /// # Errors
+    /// What is wrong and what is allowed, without the name of the directive.
+    pub fn parse(&self, text: &str) -> Result<Value, String> {
+        match self {
+            Self::Integer { .. } | Self::Port => self.integer(text, text.parse::<i128>().ok()),
+            Self::Bytes { .. } => self.integer(text, size::parse(text).map(i128::from)),
+            Self::Flag => match text {
+                "true" | "yes" | "on" | "1" => Ok(Value::Flag(true)),
+                "false" | "no" | "off" | "0" => Ok(Value::Flag(false)),
+                _ => Err(self.refuse(&format!("{text:?} is neither true nor false"))),
+            },
+            Self::Word(words) => match words.iter().find(|word| word.eq_ignore_ascii_case(text)) {
+                Some(word) => Ok(Value::Word(word)),
+                None => Err(self.refuse(&format!("{text:?} is unknown"))),
+            },
+            Self::Secret { .. } => self.secret(text),
+            Self::Address => Ok(Value::Addresses(vec![self.address(text)?])),
+            Self::Addresses { .. } => {
+                let words = text.split([',', ' ']).filter(|word| !word.is_empty());
+                self.addresses(words.map(|word| self.address(word)).collect::<Result<_, _>>()?)
+            }
+        }
+    }
+
+    /// Checks a number against the range; `None` is a number that could not be read from `shown`.
+    pub(crate) fn integer(&self, shown: &str, number: Option<i128>) -> Result<Value, String> {
+        let (min, max, noun) = match *self {
+            Self::Integer { min, max, .. } => (min, max, "an integer"),
+            Self::Port => (0, u64::from(u16::MAX), "a port"),
+            Self::Bytes { min, max } => (min, max, "a size such as 65536 or \"64KiB\""),
+            _ => return Err(self.refuse(&format!("{shown} is an integer"))),
+        };
+        let number = number.ok_or_else(|| self.refuse(&format!("{shown:?} is not {noun}")))?;
+        match u64::try_from(number) {
+            Ok(number) if (min..=max).contains(&number) => Ok(Value::Integer(number)),
+            _ => Err(self.refuse(&format!("{shown} is out of range"))),
+        }
+    }
+
+    /// Reads one address.
+    pub(crate) fn address(&self, text: &str) -> Result<IpAddr, String> {
+        text.parse()
+            .map_err(|_| self.refuse(&format!("{text:?} is not an IP address such as 127.0.0.1 or ::1")))
+    }
+
+    /// Checks the length of a list and that nothing is in it twice.
+    pub(crate) fn addresses(&self, addresses: Vec<IpAddr>) -> Result<Value, String> {
+        let Self::Addresses { max } = *self else { return Err(self.refuse("a list is given")) };
+        if addresses.is_empty() || addresses.len() > max {
+            return Err(self.refuse(&format!("{} addresses are given", addresses.len())));
+        }
+        for (index, address) in addresses.iter().enumerate() {
+            if addresses[..index].contains(address) {
+                return Err(format!("{address} is given twice"));
+            }
+        }
+        Ok(Value::Addresses(addresses))
+    }
+
+    /// `what is wrong; allowed: what is allowed`.
+    pub(crate) fn refuse(&self, problem: &str) -> String {
+        format!("{problem}; allowed: {}", self.allowed())
+    }
+
+    /// Checks the length. The text itself never comes into the message.
+    fn secret(&self, text: &str) -> Result<Value, String> {
+        let Self::Secret { bytes_max } = *self else { return Err(self.refuse("a secret is given")) };
+        if text == MASK {
+            return Err(format!(
+                "{MASK:?} only stands for a secret that was not shown; give the secret itself"
+            ));
+        }
+        if text.len() > bytes_max {
+            return Err(self.refuse(&format!("{} bytes are too many", text.len())));
+        }
+        Ok(Value::Secret(Secret::new(text)))
+    }
+}
+
+/// The value of any directive, in the shape that its [`Kind`] says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// Of integers, ports and sizes.
+    Integer(u64),
+    /// Of flags.
+    Flag(bool),
+    /// Of words, as the kind lists it.
+    Word(&'static str),
+    /// Of secrets.
+    Secret(Secret),
+    /// Of addresses, one or many.
+    Addresses(Vec<IpAddr>),
+}
+
+/// Makes of the table: the sections' structs with their docs and defaults, [`Config`], [`crate::DIRECTIVES`]
+/// and [`crate::SECTIONS`].
+macro_rules! directives {
+    ($(
+        $(#[doc = $section_doc:literal])*
+        $section:ident: $type:ident {$(
+            $(#[doc = $doc:literal])*
+            $key:ident: $field:ty = $default:expr, $kind:expr, $change:ident
+                $(, redis $redis:literal)? $(, flag $flag:literal)?;
+        )*}
+    )*) => {
+        /// Every setting, by section. `Default` is what an empty file means.
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct Config {$(
+            $(#[doc = $section_doc])*
+            pub $section: $type,
+        )*}
+
+        $(
+            $(#[doc = $section_doc])*
+            #[derive(Clone, Debug, PartialEq, Eq)]
+            pub struct $type {$(
+                $(#[doc = $doc])*
+                pub $key: $field,
+            )*}
+
+            impl Default for $type {
+                fn default() -> Self {
+                    Self { $($key: $default),* }
+                }
+            }
+        )*
+
+        /// The sections, in the order of the file.
+        pub static SECTIONS: &[Section] = &[$(
+            Section { name: stringify!($section), doc: &[$($section_doc),*] },
+        )*];
+
+        /// Every directive, in the order of the file.
+        pub static DIRECTIVES: &[Directive] = &[$($(
+            Directive {
+                section: stringify!($section),
+                key: stringify!($key),
+                path: concat!(stringify!($section), ".", stringify!($key)),
+                doc: &[$($doc),*],
+                kind: $kind,
+                change: Change::$change,
+                redis: directives!(@optional $($redis)?),
+                flag: directives!(@optional $($flag)?),
+                get: |config| Setting::to_value(&config.$section.$key),
+                set: |config, value| match Setting::from_value(value) {
+                    Some(setting) => {
+                        config.$section.$key = setting;
+                        true
+                    }
+                    None => false,
+                },
+            },
+        )*)*];
+    };
+    (@optional) => { None };
+    (@optional $value:literal) => { Some($value) };
+}
+pub(crate) use directives;

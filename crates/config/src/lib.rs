@@ -1,0 +1,39 @@
+//! The settings of Mayfly: one table of directives, and everything that derives from it.
+//!
+//! ```text
+//! defaults ─┐
+//! file ─────┤                        ┌→ Config          what the server reads
+//! environ. ─┼→ load: parse, check, ──┼→ Origin          who set it, for errors and --print-config
+//! flags ────┘  the later one wins    └→ ConfigError     one line: where, what, what is allowed
+//!
+//! directives.rs ─→ the structs, their defaults, config/mayfly.toml, --print-config,
+//!                  MAYFLY_SECTION__KEY, CONFIG GET, the table of the README
+//! ```
+//!
+//! A new directive is one entry in `directives.rs`; nothing else lists them.
+//!
+//! Elsewhere: the flags and the exit codes are the binary's (`crates/mayfly`), acting on a setting is the
+//! server's. Nothing here opens a socket, reads a clock or looks at the environment by itself; the one
+//! effect is reading the file that [`load`] is given.
+
+mod check;
+mod directive;
+mod directives;
+mod error;
+mod file;
+mod load;
+mod redis;
+mod render;
+mod size;
+mod suggest;
+mod values;
+
+pub use directive::{Change, Directive, Kind, Section, Value};
+pub use directives::{
+    Config, DIRECTIVES, ExpiryConfig, HashConfig, LimitsConfig, LogConfig, MetricsConfig, SECTIONS,
+    ServerConfig,
+};
+pub use error::{ConfigError, Place};
+//pub use load::{Loaded, Origin, Source, load};
+//pub use render::{render_markdown, render_toml};
+pub use values::{Level, LogFormat, Secret};

@@ -1,0 +1,218 @@
+//! The types of settings that Rust has no type for, and how each setting's type meets the [`Value`] that the
+//! table speaks. The table itself is in `directives.rs`.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use crate::directive::Value;
+
+/// What stands for a secret that is set, wherever settings are shown. Never accepted as a secret itself.
+pub(crate) const MASK: &str = "***";
+
+/// A text that is never shown: `Debug` prints `***`, or nothing when it is empty.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps `text`.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Whether there is a secret at all; an empty one counts as none.
+    pub fn is_set(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    /// The text itself, for comparing only.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(if self.is_set() { MASK } else { "" })
+    }
+}
+
+/// How much is logged; each level includes the ones before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// Failures an operator has to act on.
+    Error,
+    /// Something unexpected that Mayfly dealt with.
+    Warn,
+    /// Start, stop and changes of state.
+    Info,
+    /// What each connection does.
+    Debug,
+    /// What each step does.
+    Trace,
+}
+
+impl Level {
+    const ALL: [Self; 5] = [Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace];
+
+    /// The level's word in the file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+
+    /// Redis' nearest word for it, for `CONFIG GET loglevel`. Redis counts one level fewer.
+    pub const fn redis_name(self) -> &'static str {
+        match self {
+            Self::Error | Self::Warn => "warning",
+            Self::Info => "notice",
+            Self::Debug => "verbose",
+            Self::Trace => "debug",
+        }
+    }
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LogFormat {
+    /// For people: time, level, text, fields.
+    Text,
+    /// For collectors: one JSON object a line.
+    Json,
+}
+
+impl LogFormat {
+    const ALL: [Self; 2] = [Self::Text, Self::Json];
+
+    /// The format's word in the file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// A type that a field of a section may have. `from_value` answers `None` for a value of another shape, or
+/// one that does not fit; a directive's [`crate::Kind`] admits neither.
+pub(crate) trait Setting: Sized {
+    fn to_value(&self) -> Value;
+    fn from_value(value: Value) -> Option<Self>;
+}
+
+macro_rules! integer_settings {
+    ($($type:ty),*) => {$(
+        impl Setting for $type {
+            fn to_value(&self) -> Value {
+                // A setting is a u16, a usize or a u64: none is wider than 64 bits.
+                Value::Integer(*self as u64)
+            }
+
+            fn from_value(value: Value) -> Option<Self> {
+                match value {
+                    Value::Integer(number) => Self::try_from(number).ok(),
+                    _ => None,
+                }
+            }
+        }
+    )*};
+}
+
+integer_settings!(u16, usize, u64);
+
+impl Setting for bool {
+    fn to_value(&self) -> Value {
+        Value::Flag(*self)
+    }
+
+    fn from_value(value: Value) -> Option<Self> {
+        match value {
+            Value::Flag(flag) => Some(flag),
+            _ => None,
+        }
+    }
+}
+
+impl Setting for Secret {
+    fn to_value(&self) -> Value {
+        Value::Secret(self.clone())
+    }
+
+    fn from_value(value: Value) -> Option<Self> {
+        match value {
+            Value::Secret(secret) => Some(secret),
+            _ => None,
+        }
+    }
+}
+
+impl Setting for IpAddr {
+    fn to_value(&self) -> Value {
+        Value::Addresses(vec![*self])
+    }
+
+    fn from_value(value: Value) -> Option<Self> {
+        match value {
+            Value::Addresses(addresses) => match addresses[..] {
+                [address] => Some(address),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+impl Setting for Vec<IpAddr> {
+    fn to_value(&self) -> Value {
+        Value::Addresses(self.clone())
+    }
+
+    fn from_value(value: Value) -> Option<Self> {
+        match value {
+            Value::Addresses(addresses) => Some(addresses),
+            _ => None,
+        }
+    }
+}
+
+impl Setting for Level {
+    fn to_value(&self) -> Value {
+        Value::Word(self.name())
+    }
+
+    fn from_value(value: Value) -> Option<Self> {
+        match value {
+            Value::Word(word) => Self::ALL.into_iter().find(|level| level.name() == word),
+            _ => None,
+        }
+    }
+}
+
+impl Setting for LogFormat {
+    fn to_value(&self) -> Value {
+        Value::Word(self.name())
+    }
+
+    fn from_value(value: Value) -> Option<Self> {
+        match value {
+            Value::Word(word) => Self::ALL.into_iter().find(|format| format.name() == word),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_never_in_debug() {
+        assert_eq!(format!("{:?}", Secret::new("hunter2")), "***");
+        assert_eq!(format!("{:?}", Secret::default()), "");
+        assert_eq!(Secret::new("hunter2").reveal(), "hunter2");
+    }
+}
