@@ -1,0 +1,331 @@
+//! Finds whole requests in a growing buffer.
+//!
+//! ```text
+//!           consumed          cursor          scanned       buffer.len()
+//!  │ whole requests │ partial: *3␍␊$3␍␊SET␍␊$1…   │   to come │
+//!  └── take_burst ──┘ └ words so far ┘└ a header without its end ┘
+//! ```
+//!
+//! Here: arrays of bulks, and where a line ends. Bytes before `cursor` are never looked at again; a bulk
+//! is not looked at at all; a line that has no end yet is searched from `scanned` on. So the cost is
+//! linear however the bytes are cut into pieces.
+//!
+//! Elsewhere: the words of an inline line (`inline`), the meaning of the words (command).
+
+use bytes::{Bytes, BytesMut};
+use memchr::memchr;
+
+use crate::limits::HEADER_BYTES_MAX;
+use crate::{
+    ProtocolError, RequestLimits, Span, UNAUTHENTICATED_BULK_BYTES_MAX, UNAUTHENTICATED_WORDS_MAX, inline,
+    parse_integer,
+};
+
+/// The two bytes behind a header or a bulk; like Redis, the decoder skips them without looking.
+const LINE_END_BYTES: usize = 2;
+/// The words of which an announced number may allocate at once, and that stay allocated between requests.
+const WORDS_KEPT_MAX: usize = 1024;
+/// The most that [`Decoder::bytes_wanted`] asks for at once, in bytes.
+const WANTED_BYTES_MAX: usize = 1 << 20;
+/// A span reaches this far; bytes beyond are looked at after the next `take_burst`.
+const BURST_BYTES_MAX: usize = u32::MAX as usize;
+
+/// What a look at the buffer found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decoded {
+    /// A whole request: see [`Decoder::words`].
+    Request,
+    /// No whole request yet: read more bytes.
+    Incomplete,
+}
+
+/// Resumable decoder: finds whole requests in a growing buffer.
+///
+/// Between two calls the buffer may only grow at its end; only [`Decoder::take_burst`] takes bytes off
+/// its front. After an error the decoder is of no further use: the connection is to be closed.
+#[derive(Debug)]
+pub struct Decoder {
+    limits: RequestLimits,
+    authenticated: bool,
+    words: Vec<Span>,
+    /// End of the last whole request.
+    consumed: usize,
+    /// End of what is understood: the next header, or the bulk behind the last header.
+    cursor: usize,
+    /// No line end lies between `cursor` and here.
+    scanned: usize,
+    /// Words of the partial request still to come; 0 between requests.
+    words_missing: u32,
+    /// Length of the bulk at `cursor`, if its header has been read.
+    bulk: Option<u32>,
+    /// Bytes known to be missing of that bulk.
+    wanted: usize,
+    #[cfg(test)]
+    bytes_searched: usize,
+}
+
+impl Decoder {
+    /// A decoder at the start of a connection, of a client that need not authenticate.
+    pub fn new(limits: RequestLimits) -> Self {
+        Self {
+            limits,
+            authenticated: true,
+            words: Vec::new(),
+            consumed: 0,
+            cursor: 0,
+            scanned: 0,
+            words_missing: 0,
+            bulk: None,
+            wanted: 0,
+            #[cfg(test)]
+            bytes_searched: 0,
+        }
+    }
+
+    /// Changes the limits, from the next header on.
+    pub fn set_limits(&mut self, limits: RequestLimits) {
+        self.limits = limits;
+    }
+
+    /// Whether the client has authenticated, or need not. One that has not is held to
+    /// [`UNAUTHENTICATED_WORDS_MAX`] and [`UNAUTHENTICATED_BULK_BYTES_MAX`] besides the limits, from the
+    /// next header on, and is refused with texts of their own.
+    pub fn set_authenticated(&mut self, authenticated: bool) {
+        self.authenticated = authenticated;
+    }
+
+    /// Looks at `buffer` (all bytes since the last [`Decoder::take_burst`]) and stops behind one whole
+    /// request. Empty requests (`*0`, `*-1`, blank lines) are skipped.
+    ///
+    /// Quoted inline words are unescaped in place, which is why the buffer is mutable; they only ever get
+    /// shorter. Of a buffer beyond 4 GiB only the first 4 GiB are looked at.
+    ///
+    /// # Errors
+    /// What is wrong with the request, if no further byte could mend it.
+    #[inline]
+    pub fn decode(&mut self, buffer: &mut [u8]) -> Result<Decoded, ProtocolError> {
+        let visible = buffer.len().min(BURST_BYTES_MAX);
+        let buffer = &mut buffer[..visible];
+        self.wanted = 0;
+        if self.words_missing == 0 {
+            self.forget_words();
+        }
+        while self.words_missing == 0 {
+            let found = match buffer.get(self.cursor) {
+                None => return Ok(Decoded::Incomplete),
+                Some(b'*') => self.begin_array(buffer)?,
+                Some(_) => self.read_line(buffer)?,
+            };
+            if found == Decoded::Incomplete {
+                return Ok(Decoded::Incomplete);
+            }
+            if self.words_missing == 0 && !self.words.is_empty() {
+                return Ok(Decoded::Request);
+            }
+        }
+        self.read_words(buffer)
+    }
+
+    /// The words of the request just decoded, as spans into the buffer, and into the burst that
+    /// [`Decoder::take_burst`] makes of it. Valid until the next decode; empty behind `Incomplete`.
+    #[inline]
+    pub fn words(&self) -> &[Span] {
+        if self.words_missing == 0 { &self.words } else { &[] }
+    }
+
+    /// Bytes of the buffer used up by whole requests so far.
+    #[inline]
+    pub fn consumed(&self) -> usize {
+        self.consumed
+    }
+
+    /// How many more bytes are known to be missing of a bulk, at most 1 MiB: a hint what to reserve. An
+    /// announcement alone makes nobody allocate more than that.
+    pub fn bytes_wanted(&self) -> usize {
+        self.wanted.min(WANTED_BYTES_MAX)
+    }
+
+    /// Splits the used-up bytes off as one reference-counted `Bytes`, without copying, and rebases the
+    /// partial request behind them. `buffer` must be the one that was decoded.
+    pub fn take_burst(&mut self, buffer: &mut BytesMut) -> Bytes {
+        let taken = std::mem::take(&mut self.consumed);
+        if taken == 0 {
+            return Bytes::new();
+        }
+        self.cursor -= taken;
+        self.scanned = self.scanned.saturating_sub(taken);
+        if self.words_missing > 0 {
+            for word in &mut self.words {
+                // A word of the partial request lies behind the bytes taken, all within 4 GiB.
+                word.start -= taken as u32;
+            }
+        }
+        buffer.split_to(taken).freeze()
+    }
+
+    /// Drops the words of the last request, and what memory an unusually long one left behind.
+    #[inline]
+    fn forget_words(&mut self) {
+        self.words.clear();
+        if self.words.capacity() > WORDS_KEPT_MAX {
+            self.words = Vec::new();
+        }
+    }
+
+    /// Reads the header of an array: `*3␍␊`.
+    #[inline]
+    fn begin_array(&mut self, buffer: &[u8]) -> Result<Decoded, ProtocolError> {
+        let (count, next) = match short_header(&buffer[self.cursor..]) {
+            Some((count, bytes)) => (i64::from(count), self.cursor + bytes),
+            None => match self.long_header(buffer, ProtocolError::MultibulkCountTooBig)? {
+                None => return Ok(Decoded::Incomplete),
+                Some((count, next)) => (count.ok_or(ProtocolError::InvalidMultibulkLength)?, next),
+            },
+        };
+        let count = u32::try_from(count.max(0)).map_err(|_| ProtocolError::InvalidMultibulkLength)?;
+        if count > self.limits.words_max {
+            return Err(ProtocolError::InvalidMultibulkLength);
+        }
+        if count > UNAUTHENTICATED_WORDS_MAX && !self.authenticated {
+            return Err(ProtocolError::UnauthenticatedMultibulkLength);
+        }
+        self.cursor = next;
+        self.words_missing = count;
+        self.words.reserve(WORDS_KEPT_MAX.min(count as usize));
+        if count == 0 {
+            self.consumed = next;
+        }
+        Ok(Decoded::Request)
+    }
+
+    /// Reads the words of an array that has begun: `$3␍␊SET␍␊`, as many as are there.
+    #[inline]
+    fn read_words(&mut self, buffer: &[u8]) -> Result<Decoded, ProtocolError> {
+        while self.words_missing > 0 {
+            let length = match self.bulk {
+                Some(length) => length as usize,
+                None => match self.read_bulk_header(buffer)? {
+                    None => return Ok(Decoded::Incomplete),
+                    Some(length) => length,
+                },
+            };
+            let next = self.cursor + length + LINE_END_BYTES;
+            if next > buffer.len() {
+                self.bulk = Some(length as u32);
+                self.wanted = next - buffer.len();
+                return Ok(Decoded::Incomplete);
+            }
+            self.bulk = None;
+            self.words.push(Span { start: self.cursor as u32, length: length as u32 });
+            self.cursor = next;
+            self.words_missing -= 1;
+        }
+        self.consumed = self.cursor;
+        Ok(Decoded::Request)
+    }
+
+    /// Reads the header of a bulk and moves behind it; `None` if it is not all there.
+    #[inline]
+    fn read_bulk_header(&mut self, buffer: &[u8]) -> Result<Option<usize>, ProtocolError> {
+        let rest = &buffer[self.cursor..];
+        match rest.first() {
+            None => return Ok(None),
+            Some(b'$') => {}
+            Some(&other) => return Err(ProtocolError::ExpectedBulk(other)),
+        }
+        let (length, next) = match short_header(rest) {
+            Some((length, bytes)) => (length, self.cursor + bytes),
+            None => match self.long_header(buffer, ProtocolError::BulkCountTooBig)? {
+                None => return Ok(None),
+                Some((length, next)) => {
+                    let length = length.and_then(|length| u32::try_from(length).ok());
+                    (length.ok_or(ProtocolError::InvalidBulkLength)?, next)
+                }
+            },
+        };
+        if length > self.limits.bulk_bytes_max {
+            return Err(ProtocolError::InvalidBulkLength);
+        }
+        if length > UNAUTHENTICATED_BULK_BYTES_MAX && !self.authenticated {
+            return Err(ProtocolError::UnauthenticatedBulkLength);
+        }
+        let request_bytes = next - self.consumed + length as usize + LINE_END_BYTES;
+        if request_bytes > self.limits.request_bytes_max as usize {
+            return Err(ProtocolError::RequestTooBig);
+        }
+        self.cursor = next;
+        Ok(Some(length as usize))
+    }
+
+    /// Reads a header of any length at `cursor`: its integer, if it is one, and what lies behind it.
+    /// `None` if its end is not there yet.
+    #[cold]
+    fn long_header(
+        &mut self,
+        buffer: &[u8],
+        too_big: ProtocolError,
+    ) -> Result<Option<(Option<i64>, usize)>, ProtocolError> {
+        let Some(end) = self.find_line_end(buffer, b'\r', HEADER_BYTES_MAX as usize, too_big)? else {
+            return Ok(None);
+        };
+        if end + LINE_END_BYTES > buffer.len() {
+            self.scanned = end;
+            return Ok(None);
+        }
+        Ok(Some((parse_integer(&buffer[self.cursor + 1..end]), end + LINE_END_BYTES)))
+    }
+
+    /// Reads an inline request: a line of words up to a newline.
+    #[cold]
+    fn read_line(&mut self, buffer: &mut [u8]) -> Result<Decoded, ProtocolError> {
+        let bytes_max = self.limits.inline_bytes_max.min(self.limits.request_bytes_max) as usize;
+        let Some(end) = self.find_line_end(buffer, b'\n', bytes_max, ProtocolError::InlineTooBig)? else {
+            return Ok(Decoded::Incomplete);
+        };
+        let start = self.cursor;
+        // The last byte before the newline may be a carriage return; it is a blank like others.
+        inline::split(&mut buffer[start..end], start as u32, &mut self.words)?;
+        self.cursor = end + 1;
+        self.consumed = self.cursor;
+        Ok(Decoded::Request)
+    }
+
+    /// Looks for the byte that ends the line at `cursor`, beginning where the last search stopped.
+    fn find_line_end(
+        &mut self,
+        buffer: &[u8],
+        line_end: u8,
+        bytes_max: usize,
+        too_big: ProtocolError,
+    ) -> Result<Option<usize>, ProtocolError> {
+        let from = self.scanned.max(self.cursor);
+        let until = buffer.len().min(self.cursor + bytes_max + 1).max(from);
+        #[cfg(test)]
+        {
+            self.bytes_searched += until - from;
+        }
+        match memchr(line_end, &buffer[from..until]) {
+            Some(offset) => Ok(Some(from + offset)),
+            None if until - self.cursor > bytes_max => Err(too_big),
+            None => {
+                self.scanned = until;
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// A header whose number has one to three digits, which is nearly every header: the number, and the
+/// bytes of the whole line. `None` means "look closer", be it long, wrong or incomplete.
+#[inline]
+fn short_header(bytes: &[u8]) -> Option<(u32, usize)> {
+    let digit = |byte: u8| u32::from(byte - b'0');
+    match *bytes {
+        [_, a @ b'0'..=b'9', b'\r', _, ..] => Some((digit(a), 4)),
+        [_, a @ b'1'..=b'9', b @ b'0'..=b'9', b'\r', _, ..] => Some((digit(a) * 10 + digit(b), 5)),
+        [_, a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', b'\r', _, ..] => {
+            Some((digit(a) * 100 + digit(b) * 10 + digit(c), 6))
+        }
+        _ => None,
+    }
+}
