@@ -3,7 +3,7 @@
 //! ```text
 //! defaults ─┐
 //! file ─────┤                        ┌→ Config          what the server reads
-//! environ. ─┼→ load: parse, check, ──┼→ Origin          who set it, for errors and --print-config
+//! environ. ─┼→ load: parse, check, ──┼→ Place           who set it, for errors and --print-config
 //! flags ────┘  the later one wins    └→ ConfigError     one line: where, what, what is allowed
 //!
 //! directives.rs ─→ the structs, their defaults, config/mayfly.toml, --print-config,
@@ -26,6 +26,8 @@ mod redis;
 mod render;
 mod size;
 mod suggest;
+#[cfg(test)]
+mod sweep;
 mod values;
 
 pub use directive::{Change, Directive, Kind, Section, Value};
@@ -34,6 +36,6 @@ pub use directives::{
     ServerConfig,
 };
 pub use error::{ConfigError, Place};
-//pub use load::{Loaded, Origin, Source, load};
-//pub use render::{render_markdown, render_toml};
+pub use load::{Loaded, Source, load};
+pub use render::{render_markdown, render_toml};
 pub use values::{Level, LogFormat, Secret};
