@@ -1,1 +1,47 @@
 //! The verbs: one file a command, one table.
+//!
+//! A command is a [`Spec`] (data: name, arity, flags, key positions, documentation) and a function that runs it.
+//! Both stand in one file under `commands/`, with its table of cases; one word in the list of
+//! `commands/mod.rs` registers it. Everything else derives from the spec.
+//!
+//! ```text
+//!   words ──Table::find──► Command ──Spec::accepts──► route by Spec::keys ──► run(context, words) ──► reply
+//! ```
+//!
+//! Here: what commands are and do. Elsewhere: bytes and protocol (`mayfly-resp`), how hashes are kept
+//! (`mayfly-store`), who brings a command to its shard and its reply back in order (`mayfly-engine`).
+//! This crate knows no threads, sockets or clocks; `now` comes with the context.
+
+pub mod argument;
+pub mod client;
+mod commands;
+pub mod context;
+pub mod cursor;
+mod documentation;
+pub mod error;
+mod expiry;
+pub mod glob;
+pub mod host;
+mod long_double;
+pub mod number;
+pub mod routing;
+pub mod spec;
+pub mod table;
+#[cfg(test)]
+mod testing;
+pub mod words;
+
+pub use client::{ClientCard, ClientState};
+pub use context::{Data, DataContext, Lookups, SessionContext, Shards};
+pub use error::{CommandError, Outcome};
+pub use host::{CommandFacts, Host, HostFacts};
+pub use routing::{Router, ShardId};
+pub use spec::{Flags, Run, Spec};
+pub use table::{Command, CommandId, Table};
+pub use words::Words;
+
+/// The Redis version whose behaviour Mayfly answers with, in `HELLO` and `INFO`.
+pub const REDIS_VERSION: &str = "8.2.3";
+
+/// The version of this build.
+pub const MAYFLY_VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -41,6 +41,11 @@ impl<'a> ReplyWriter<'a> {
         self.protocol
     }
 
+    /// Changes the dialect of what is written from here on: `HELLO` answers in the new one.
+    pub fn set_protocol(&mut self, protocol: Protocol) {
+        self.protocol = protocol;
+    }
+
     /// Bytes in the buffer, for [`ReplyWriter::truncate`].
     #[inline]
     pub fn position(&self) -> usize {
@@ -90,6 +95,11 @@ impl<'a> ReplyWriter<'a> {
 
     /// An integer as a string.
     pub fn bulk_integer(&mut self, value: i64) {
+        self.bulk(itoa::Buffer::new().format(value).as_bytes());
+    }
+
+    /// An unsigned integer as a string: a cursor.
+    pub fn bulk_unsigned(&mut self, value: u64) {
         self.bulk(itoa::Buffer::new().format(value).as_bytes());
     }
 

@@ -1,0 +1,113 @@
+//! What is known about one connection: the part that its session owns, and the card that others may read.
+//!
+//! [`ClientState`] belongs to the session alone. [`ClientCard`] is shared with whoever answers `CLIENT LIST`
+//! on another thread; the session writes it with relaxed stores once per burst, nobody waits for anybody.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU16, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use mayfly_resp::Protocol;
+
+/// What a session knows of its client and its own standing.
+#[derive(Debug)]
+pub struct ClientState {
+    /// The part that other sessions may read.
+    pub card: Arc<ClientCard>,
+    /// How replies are shaped.
+    pub protocol: Protocol,
+    /// The selected logical database.
+    pub database: u16,
+    /// Whether commands other than those flagged `no_auth` are allowed.
+    pub authenticated: bool,
+    /// Set by `QUIT` and by errors that end the connection: nothing more is read, replies are still written.
+    pub closing: bool,
+}
+
+impl ClientState {
+    /// A client that has just connected.
+    pub fn new(card: Arc<ClientCard>, authenticated: bool) -> Self {
+        ClientState { card, protocol: Protocol::Resp2, database: 0, authenticated, closing: false }
+    }
+
+    /// Changes the protocol here and on the card.
+    pub fn set_protocol(&mut self, protocol: Protocol) {
+        self.protocol = protocol;
+        self.card.resp3.store(protocol == Protocol::Resp3, Relaxed);
+    }
+
+    /// Selects a database here and on the card.
+    pub fn set_database(&mut self, database: u16) {
+        self.database = database;
+        self.card.database.store(database, Relaxed);
+    }
+}
+
+/// What other sessions may read about a client.
+#[derive(Debug)]
+pub struct ClientCard {
+    /// Unique and ascending since the server started, from 1.
+    pub id: u64,
+    /// Remote address, `host:port`.
+    pub address: String,
+    /// Local address, `host:port`.
+    pub local_address: String,
+    /// When it connected, Unix milliseconds.
+    pub connected_at: i64,
+    /// When it last sent something, Unix milliseconds.
+    pub active_at: AtomicI64,
+    /// The selected logical database.
+    pub database: AtomicU16,
+    /// Whether it speaks RESP3.
+    pub resp3: AtomicBool,
+    /// Number of its last command in the table; `u16::MAX` before the first.
+    pub last_command: AtomicU16,
+    /// Commands so far.
+    pub calls: AtomicU64,
+    /// Bytes received so far.
+    pub input_bytes: AtomicU64,
+    /// Bytes sent so far.
+    pub output_bytes: AtomicU64,
+    /// Bytes received and not yet used.
+    pub input_waiting_bytes: AtomicU64,
+    /// Bytes of replies not yet sent.
+    pub output_waiting_bytes: AtomicU64,
+    names: Mutex<ClientNames>,
+}
+
+/// The names that a client gives itself.
+#[derive(Clone, Default, Debug)]
+pub struct ClientNames {
+    /// `CLIENT SETNAME`, or the `SETNAME` of `HELLO`.
+    pub name: Vec<u8>,
+    /// `CLIENT SETINFO LIB-NAME`.
+    pub library: Vec<u8>,
+    /// `CLIENT SETINFO LIB-VER`.
+    pub library_version: Vec<u8>,
+}
+
+impl ClientCard {
+    /// The card of a client that connects at `now`, in Unix milliseconds.
+    pub fn new(id: u64, address: String, local_address: String, now: i64) -> Self {
+        ClientCard {
+            id,
+            address,
+            local_address,
+            connected_at: now,
+            active_at: AtomicI64::new(now),
+            database: AtomicU16::new(0),
+            resp3: AtomicBool::new(false),
+            last_command: AtomicU16::new(u16::MAX),
+            calls: AtomicU64::new(0),
+            input_bytes: AtomicU64::new(0),
+            output_bytes: AtomicU64::new(0),
+            input_waiting_bytes: AtomicU64::new(0),
+            output_waiting_bytes: AtomicU64::new(0),
+            names: Mutex::default(),
+        }
+    }
+
+    /// The client's names, to read or to change. Held for a copy at most.
+    pub fn names(&self) -> MutexGuard<'_, ClientNames> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,336 @@
+//! What a command gets to work with: the data, the time, the client, the reply.
+//!
+//! A command of the session gets a [`SessionContext`], one that needs data gets a [`DataContext`]. Commands see
+//! one keyspace: whether a key lives on the shard at hand or on one that travelled here for a step over several
+//! shards is decided in [`Data`]. Who brings the shards together is the engine's business.
+
+use std::sync::Arc;
+
+use fastrand::Rng;
+use mayfly_resp::{Protocol, ReplyWriter};
+use mayfly_store::{Database, Detached, EntryId, Fields, Key, Keyspace, UnixMillis};
+
+use crate::client::{ClientCard, ClientState};
+use crate::host::Host;
+use crate::routing::{Router, ShardId};
+use crate::table::Command;
+use crate::words::Words;
+
+/// What a command without data works with.
+pub struct SessionContext<'a> {
+    /// The client that asked.
+    pub client: &'a mut ClientState,
+    /// The server around it.
+    pub host: &'a dyn Host,
+    /// The time of this burst, Unix microseconds.
+    pub now_micros: i64,
+    /// Where the reply goes.
+    pub reply: ReplyWriter<'a>,
+}
+
+impl SessionContext<'_> {
+    /// The time of this burst in milliseconds.
+    pub fn now(&self) -> UnixMillis {
+        UnixMillis(self.now_micros / 1_000)
+    }
+
+    /// Changes the protocol of this reply and of all that follow.
+    pub fn set_protocol(&mut self, protocol: Protocol) {
+        self.client.set_protocol(protocol);
+        self.reply.set_protocol(protocol);
+    }
+}
+
+/// What a command on data works with.
+pub struct DataContext<'a> {
+    /// The data.
+    pub data: Data<'a>,
+    /// The server around it.
+    pub host: &'a dyn Host,
+    /// Random numbers, seeded by the shard.
+    pub random: &'a mut Rng,
+    /// Where the reply goes.
+    pub reply: ReplyWriter<'a>,
+}
+
+/// Look-ups of keys by commands that read, as `INFO` counts them.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Lookups {
+    /// The key was there.
+    pub hits: u64,
+    /// The key was absent or past its deadline.
+    pub misses: u64,
+}
+
+/// The keyspaces at hand.
+pub enum Shards<'a> {
+    /// One shard's own; every key of the command lives there.
+    One(&'a mut Keyspace),
+    /// Those that travelled here, by number of the shard.
+    Many(&'a mut [Option<Box<Keyspace>>]),
+}
+
+/// The data that a command may touch, at one frozen instant.
+pub struct Data<'a> {
+    shards: Shards<'a>,
+    router: &'a Router,
+    routed: Key<'a>,
+    lookups: &'a mut Lookups,
+    /// The logical database that the client has selected.
+    pub database: u16,
+    /// The instant of the whole batch.
+    pub now: UnixMillis,
+}
+
+impl<'a> Data<'a> {
+    /// The data of one call. `routed` is the key it was routed by, whose hash is known already.
+    pub fn new(
+        shards: Shards<'a>,
+        router: &'a Router,
+        routed: Key<'a>,
+        lookups: &'a mut Lookups,
+        database: u16,
+        now: UnixMillis,
+    ) -> Self {
+        Data { shards, router, routed, lookups, database, now }
+    }
+
+    /// Opens a hash to read it; counts a hit or a miss.
+    pub fn read(&mut self, key: &'a [u8]) -> Option<Hash<'_>> {
+        let key = self.key(key);
+        let now = self.now;
+        let (database, lookups) = self.parts(self.database, key);
+        match database.find(key, now) {
+            Some(id) => {
+                lookups.hits += 1;
+                Some(Hash { database, id })
+            }
+            None => {
+                lookups.misses += 1;
+                None
+            }
+        }
+    }
+
+    /// Opens a hash to change or remove it.
+    pub fn open(&mut self, key: &'a [u8]) -> Option<Hash<'_>> {
+        self.open_in(self.database, key)
+    }
+
+    /// Opens a hash of another logical database to change or remove it.
+    pub fn open_in(&mut self, database: u16, key: &'a [u8]) -> Option<Hash<'_>> {
+        let key = self.key(key);
+        let now = self.now;
+        let (database, _) = self.parts(database, key);
+        database.find(key, now).map(|id| Hash { database, id })
+    }
+
+    /// Opens a hash to set fields in it; creates it where there is none. A created hash is empty: the caller
+    /// sets a field before it does anything else.
+    pub fn open_or_create(&mut self, key: &'a [u8]) -> Hash<'_> {
+        let key = self.key(key);
+        let now = self.now;
+        let (database, _) = self.parts(self.database, key);
+        let (id, _) = database.find_or_create(key, now);
+        Hash { database, id }
+    }
+
+    /// Puts a hash at `key` of a logical database, replacing what is there.
+    pub fn attach_in(&mut self, database: u16, key: &'a [u8], hash: Detached) {
+        if let Some(replaced) = self.open_in(database, key) {
+            replaced.remove();
+        }
+        let key = self.key(key);
+        self.parts(database, key).0.attach(key, hash);
+    }
+
+    /// Whether `key` exists in a logical database.
+    pub fn exists_in(&mut self, database: u16, key: &'a [u8]) -> bool {
+        self.open_in(database, key).is_some()
+    }
+
+    /// Every keyspace at hand, in the order of the shards.
+    pub fn keyspaces(&mut self) -> impl Iterator<Item = &mut Keyspace> {
+        let (one, many) = match &mut self.shards {
+            Shards::One(keyspace) => (Some(&mut **keyspace), None),
+            Shards::Many(keyspaces) => (None, Some(keyspaces.iter_mut().flatten().map(|boxed| &mut **boxed))),
+        };
+        one.into_iter().chain(many.into_iter().flatten())
+    }
+
+    /// The keyspace of one shard. It must be at hand, which the route of the command ensures.
+    pub fn keyspace(&mut self, shard: ShardId) -> &mut Keyspace {
+        match &mut self.shards {
+            Shards::One(keyspace) => keyspace,
+            Shards::Many(keyspaces) => {
+                keyspaces[shard.index()].as_mut().expect("a step holds every shard it was routed to")
+            }
+        }
+    }
+
+    /// Number of shards of the server.
+    pub fn shard_count(&self) -> u16 {
+        self.router.shards()
+    }
+
+    /// Number of logical databases.
+    pub fn database_count(&mut self) -> u16 {
+        self.keyspaces().next().map_or(0, |keyspace| keyspace.databases())
+    }
+
+    fn key(&self, bytes: &'a [u8]) -> Key<'a> {
+        if std::ptr::eq(bytes, self.routed.bytes) { self.routed } else { self.router.key(bytes) }
+    }
+
+    fn parts(&mut self, database: u16, key: Key<'_>) -> (&mut Database, &mut Lookups) {
+        let keyspace = match &mut self.shards {
+            Shards::One(keyspace) => &mut **keyspace,
+            Shards::Many(keyspaces) => keyspaces[self.router.shard_of(key).index()]
+                .as_mut()
+                .expect("a step holds every shard it was routed to"),
+        };
+        (keyspace.database_mut(database), self.lookups)
+    }
+}
+
+/// A hash that exists, opened for one command.
+pub struct Hash<'a> {
+    database: &'a mut Database,
+    id: EntryId,
+}
+
+impl<'a> Hash<'a> {
+    /// Number of fields.
+    pub fn len(&self) -> usize {
+        self.database.field_count(self.id)
+    }
+
+    /// Whether it has no field: only between its creation and its first field, or after its last.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The value of a field.
+    pub fn get(&self, field: &[u8]) -> Option<&[u8]> {
+        self.database.field(self.id, field)
+    }
+
+    /// Sets a field; true if it is new.
+    pub fn set(&mut self, field: &[u8], value: &[u8]) -> bool {
+        self.database.set_field(self.id, field, value)
+    }
+
+    /// Removes a field; true if it was there. The caller ends with [`Hash::remove_if_empty`].
+    pub fn remove_field(&mut self, field: &[u8]) -> bool {
+        self.database.remove_field(self.id, field)
+    }
+
+    /// All fields with their values, in no particular order.
+    pub fn fields(&self) -> Fields<'_> {
+        self.database.fields(self.id)
+    }
+
+    /// A field chosen by a random number.
+    pub fn field_at_random(&self, random: u64) -> Option<(&[u8], &[u8])> {
+        self.database.field_at_random(self.id, random)
+    }
+
+    /// A step of `HSCAN`: visits about `count` fields and returns the next cursor, 0 at the end.
+    pub fn scan(&self, cursor: u64, count: usize, visit: &mut dyn FnMut(&[u8], &[u8])) -> u64 {
+        self.database.scan_fields(self.id, cursor, count, visit)
+    }
+
+    /// When it expires.
+    pub fn deadline(&self) -> Option<UnixMillis> {
+        self.database.deadline(self.id)
+    }
+
+    /// Sets, moves or cancels its deadline.
+    pub fn set_deadline(&mut self, deadline: Option<UnixMillis>) {
+        self.database.set_deadline(self.id, deadline);
+    }
+
+    /// Whether it is held in one packed allocation.
+    pub fn is_packed(&self) -> bool {
+        self.database.is_packed(self.id)
+    }
+
+    /// Bytes it holds.
+    pub fn bytes(&self) -> usize {
+        self.database.entry_bytes(self.id)
+    }
+
+    /// A copy of its fields and its deadline.
+    pub fn copy(&self) -> Detached {
+        self.database.copy(self.id)
+    }
+
+    /// Takes it out of the keyspace, with its deadline and without its key.
+    pub fn detach(self) -> Detached {
+        self.database.detach(self.id)
+    }
+
+    /// Removes it.
+    pub fn remove(self) {
+        self.database.remove(self.id);
+    }
+
+    /// Removes it if its last field is gone; true if so.
+    pub fn remove_if_empty(self) -> bool {
+        let empty = self.is_empty();
+        if empty {
+            self.remove();
+        }
+        empty
+    }
+}
+
+impl SessionContext<'_> {
+    /// Every connected client.
+    pub fn clients(&self) -> Vec<Arc<ClientCard>> {
+        self.host.clients()
+    }
+
+    /// Runs a command of the session; true if it answered an error.
+    pub fn run(
+        &mut self,
+        command: &'static Command,
+        run: fn(&mut SessionContext<'_>, Words<'_>) -> crate::Outcome,
+        words: Words<'_>,
+    ) -> bool {
+        let start = self.reply.position();
+        let outcome = run(self, words);
+        finish(&mut self.reply, start, command, outcome)
+    }
+}
+
+impl DataContext<'_> {
+    /// Runs a command on data; true if it answered an error.
+    pub fn run(
+        &mut self,
+        command: &'static Command,
+        run: fn(&mut DataContext<'_>, Words<'_>) -> crate::Outcome,
+        words: Words<'_>,
+    ) -> bool {
+        let start = self.reply.position();
+        let outcome = run(self, words);
+        finish(&mut self.reply, start, command, outcome)
+    }
+}
+
+/// Makes the outcome of a command one whole reply.
+fn finish(
+    reply: &mut ReplyWriter<'_>,
+    start: usize,
+    command: &'static Command,
+    outcome: crate::Outcome,
+) -> bool {
+    match outcome {
+        Ok(()) => false,
+        Err(error) => {
+            reply.truncate(start);
+            reply.error(&error.line(command.full_name()));
+            true
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! `COMMAND DOCS` and `COMMAND INFO`, rendered from specs.

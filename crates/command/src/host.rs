@@ -1,0 +1,89 @@
+//! What commands ask of the process around them: its config, its clients, its counters.
+//!
+//! The server implements it; the simulator and the tests have their own.
+
+use std::sync::Arc;
+
+use crate::client::ClientCard;
+
+/// The process that a command runs in.
+pub trait Host: Send + Sync {
+    /// The password that clients must give; empty: none.
+    fn password(&self) -> &str;
+
+    /// All parameters that `CONFIG GET` knows, by their Redis names.
+    fn parameters(&self, visit: &mut dyn FnMut(&str, &str));
+
+    /// Every connected client.
+    fn clients(&self) -> Vec<Arc<ClientCard>>;
+
+    /// Numbers and facts for `INFO`.
+    fn facts(&self) -> HostFacts;
+
+    /// Begins an orderly shutdown; returns at once.
+    fn shutdown(&self);
+}
+
+/// What `INFO` says about the process.
+#[derive(Clone, Default, Debug)]
+pub struct HostFacts {
+    /// Port that clients connect to.
+    pub port: u16,
+    /// Process number.
+    pub process_id: u32,
+    /// 40 hexadecimal digits, new at every start.
+    pub run_id: String,
+    /// Path of the config file; empty: embedded defaults.
+    pub config_file: String,
+    /// Path of the executable.
+    pub executable: String,
+    /// Seconds since the start.
+    pub uptime_seconds: u64,
+    /// Limit of connections.
+    pub connections_max: u64,
+    /// Open connections.
+    pub connections: u64,
+    /// Connections since the start.
+    pub connections_total: u64,
+    /// Connections refused since the start.
+    pub connections_rejected: u64,
+    /// Commands since the start.
+    pub commands_total: u64,
+    /// Commands in the last second.
+    pub commands_per_second: u64,
+    /// Bytes received since the start.
+    pub input_bytes_total: u64,
+    /// Bytes sent since the start.
+    pub output_bytes_total: u64,
+    /// Errors answered since the start.
+    pub errors_total: u64,
+    /// Look-ups that found their key.
+    pub hits_total: u64,
+    /// Look-ups that found none.
+    pub misses_total: u64,
+    /// Resident memory of the process in bytes.
+    pub resident_bytes: u64,
+    /// The most resident memory so far in bytes.
+    pub resident_bytes_max: u64,
+    /// Memory of the machine in bytes.
+    pub machine_bytes: u64,
+    /// Processor time of the process in system mode, seconds.
+    pub system_seconds: f64,
+    /// Processor time of the process in user mode, seconds.
+    pub user_seconds: f64,
+    /// Calls, errors and microseconds of each command that was called, by full name.
+    pub commands: Vec<CommandFacts>,
+}
+
+/// What `INFO commandstats` says about one command.
+#[derive(Clone, Default, Debug)]
+pub struct CommandFacts {
+    /// Full name, `config|get` for a subcommand.
+    pub name: String,
+    /// Calls that ran.
+    pub calls: u64,
+    /// Calls that answered an error.
+    pub errors: u64,
+    /// Microseconds of all calls together.
+    pub micros: u64,
+}

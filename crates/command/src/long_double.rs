@@ -1,0 +1,1 @@
+//! The 80-bit floating-point numbers of `HINCRBYFLOAT`.

@@ -1,0 +1,183 @@
+//! A client, a server and a clock in one value, for the tables of cases beside the commands.
+//!
+//! ```ignore
+//! replay(&[
+//!     ("HSET h f v", "(integer) 1"),
+//!     ("WAIT 1000", ""),            // advances the clock by that many milliseconds, without reclaiming
+//!     ("RECLAIM", ""),              // lets the wheel turn
+//!     ("HELLO 3", "*"),             // any reply
+//! ]);
+//! ```
+//!
+//! Requests are inline commands with redis-cli's quoting; replies are compared as redis-cli shows them.
+
+use std::sync::Arc;
+
+use mayfly_resp::{Decoded, Decoder, Protocol, ReplyReader, ReplyWriter, RequestLimits};
+use mayfly_store::{Key, KeyHasher, Keyspace, StoreOptions, UnixMillis};
+
+use crate::client::{ClientCard, ClientState};
+use crate::context::{Data, DataContext, Lookups, SessionContext, Shards};
+use crate::error::{CommandError, unknown_command, unknown_subcommand};
+use crate::host::{Host, HostFacts};
+use crate::routing::Router;
+use crate::spec::{Flags, Run};
+use crate::table::{Command, Table};
+use crate::words::Words;
+
+/// When every fixture starts: 2026-01-01T00:00:00Z.
+pub const START: UnixMillis = UnixMillis(1_767_225_600_000);
+
+/// Runs requests on a fresh fixture and compares their replies.
+#[track_caller]
+pub fn replay(cases: &[(&str, &str)]) {
+    Fixture::new().replay(cases);
+}
+
+/// One client of one shard.
+pub struct Fixture {
+    pub now: UnixMillis,
+    pub keyspace: Keyspace,
+    pub client: ClientState,
+    pub host: TestHost,
+    pub lookups: Lookups,
+    router: Router,
+    random: fastrand::Rng,
+}
+
+impl Fixture {
+    pub fn new() -> Self {
+        let hasher = KeyHasher::from_seed(1);
+        let card = ClientCard::new(7, "127.0.0.1:50000".into(), "127.0.0.1:6379".into(), START.0);
+        Fixture {
+            now: START,
+            keyspace: Keyspace::new(StoreOptions::default(), hasher.clone()),
+            client: ClientState::new(Arc::new(card), true),
+            host: TestHost::default(),
+            lookups: Lookups::default(),
+            router: Router::new(hasher, 1),
+            random: fastrand::Rng::with_seed(1),
+        }
+    }
+
+    /// Runs requests in order; each reply must be as stated, the store must be sound after each.
+    #[track_caller]
+    pub fn replay(&mut self, cases: &[(&str, &str)]) {
+        for (line, expected) in cases {
+            if let Some(millis) = line.strip_prefix("WAIT ") {
+                self.now = UnixMillis(self.now.0 + millis.parse::<i64>().unwrap());
+                continue;
+            }
+            if *line == "RECLAIM" {
+                while self.keyspace.reclaim(self.now, 256, &mut |_, _, _| {}).more {}
+                continue;
+            }
+            let got = self.run(line);
+            assert!(*expected == "*" || got == *expected, "{line}\n  expected {expected}\n  got      {got}");
+            self.keyspace.check();
+        }
+    }
+
+    /// Runs one inline request and shows its reply as redis-cli does.
+    pub fn run(&mut self, line: &str) -> String {
+        let bytes = self.run_raw(line);
+        let mut reader = ReplyReader::default();
+        reader.feed(&bytes);
+        let value = reader.next_reply().expect("replies are well-formed").expect("replies are whole");
+        assert!(reader.is_empty(), "{line}: more than one reply");
+        value.to_string()
+    }
+
+    /// Runs one inline request and returns its reply as bytes.
+    pub fn run_raw(&mut self, line: &str) -> Vec<u8> {
+        let mut burst = format!("{line}\r\n").into_bytes();
+        let mut decoder = Decoder::new(RequestLimits::default());
+        assert!(matches!(decoder.decode(&mut burst), Ok(Decoded::Request)), "{line}");
+        let words = Words::new(&burst, decoder.words());
+        let mut out = Vec::new();
+        self.execute(words, &mut out);
+        out
+    }
+
+    fn execute(&mut self, words: Words<'_>, out: &mut Vec<u8>) {
+        let protocol = self.client.protocol;
+        match find(words, self.client.authenticated) {
+            Err((error, name)) => ReplyWriter::new(out, protocol).error(&error.line(name)),
+            Ok(command) => self.dispatch(command, words, out, protocol),
+        }
+    }
+
+    fn dispatch(
+        &mut self,
+        command: &'static Command,
+        words: Words<'_>,
+        out: &mut Vec<u8>,
+        protocol: Protocol,
+    ) {
+        let reply = ReplyWriter::new(out, protocol);
+        match command.spec.run {
+            Run::Container(_) => unreachable!("a container alone is refused"),
+            Run::Session(run) => {
+                let now_micros = self.now.0 * 1_000;
+                let mut context =
+                    SessionContext { client: &mut self.client, host: &self.host, now_micros, reply };
+                context.run(command, run, words);
+            }
+            Run::Keys(run) | Run::AllShards(run) | Run::Cursor(run) => {
+                let first =
+                    command.spec.key_positions(words.len()).next().map_or(&b""[..], |at| words.at(at));
+                let routed = Key { ..self.router.key(first) };
+                let shards = Shards::One(&mut self.keyspace);
+                let lookups = &mut self.lookups;
+                let data = Data::new(shards, &self.router, routed, lookups, self.client.database, self.now);
+                let mut context = DataContext { data, host: &self.host, random: &mut self.random, reply };
+                context.run(command, run, words);
+            }
+        }
+    }
+}
+
+fn find(words: Words<'_>, authenticated: bool) -> Result<&'static Command, (CommandError, &'static str)> {
+    let mut command =
+        Table::get().find(words.at(0)).ok_or_else(|| (unknown_command(words.at(0), words.from(1)), ""))?;
+    if let (Run::Container(_), Some(word)) = (command.spec.run, words.get(1)) {
+        command =
+            command.subcommand(word).ok_or_else(|| (unknown_subcommand(command.spec.name, word), ""))?;
+    }
+    if !command.spec.accepts(words.len()) {
+        return Err((CommandError::WrongArity, command.full_name()));
+    }
+    if !authenticated && !command.spec.flags.has(Flags::NO_AUTH) {
+        return Err((CommandError::fixed("NOAUTH Authentication required."), ""));
+    }
+    Ok(command)
+}
+
+/// A host with a fixed config and no other clients.
+#[derive(Default)]
+pub struct TestHost {
+    pub password: String,
+    pub clients: Vec<Arc<ClientCard>>,
+}
+
+impl Host for TestHost {
+    fn password(&self) -> &str {
+        &self.password
+    }
+
+    fn parameters(&self, visit: &mut dyn FnMut(&str, &str)) {
+        visit("maxclients", "10000");
+        visit("save", "");
+        visit("timeout", "0");
+    }
+
+    fn clients(&self) -> Vec<Arc<ClientCard>> {
+        self.clients.clone()
+    }
+
+    fn facts(&self) -> HostFacts {
+        HostFacts { port: 6379, ..HostFacts::default() }
+    }
+
+    fn shutdown(&self) {}
+}
