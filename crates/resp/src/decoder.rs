@@ -329,3 +329,57 @@ fn short_header(bytes: &[u8]) -> Option<(u32, usize)> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_bulk_in_pieces_is_not_looked_at() {
+        const BULK_BYTES: usize = 100 << 20;
+        let header = format!("*2\r\n$4\r\nECHO\r\n${BULK_BYTES}\r\n");
+        let mut decoder = Decoder::new(RequestLimits::default());
+        let mut buffer = BytesMut::with_capacity(header.len() + BULK_BYTES + LINE_END_BYTES);
+        buffer.extend_from_slice(header.as_bytes());
+        let piece = [b'\r'; 64 << 10];
+        for arrived in (0..BULK_BYTES).step_by(piece.len()) {
+            assert_eq!(decoder.decode(&mut buffer), Ok(Decoded::Incomplete));
+            assert_eq!(decoder.wanted, BULK_BYTES - arrived + LINE_END_BYTES);
+            assert_eq!(decoder.cursor, header.len());
+            buffer.extend_from_slice(&piece);
+        }
+        buffer.extend_from_slice(b"\r\n");
+        assert_eq!(decoder.decode(&mut buffer), Ok(Decoded::Request));
+        assert_eq!(decoder.words()[1].of(&buffer).len(), BULK_BYTES);
+        assert!(decoder.bytes_searched <= header.len(), "{}", decoder.bytes_searched);
+    }
+
+    #[test]
+    fn line_in_pieces_is_searched_once() {
+        for line in ["x".repeat(60_000), format!("*{}", "1".repeat(60_000))] {
+            let mut decoder = Decoder::new(RequestLimits::default());
+            let mut buffer = BytesMut::new();
+            for byte in line.bytes() {
+                buffer.extend_from_slice(&[byte]);
+                assert_eq!(decoder.decode(&mut buffer), Ok(Decoded::Incomplete));
+            }
+            assert_eq!(decoder.bytes_searched, line.len());
+        }
+    }
+
+    #[test]
+    fn unusually_many_words_are_not_kept() {
+        let mut decoder = Decoder::new(RequestLimits::default());
+        let mut buffer = BytesMut::from(&b"*1048576\r\n"[..]);
+        assert_eq!(decoder.decode(&mut buffer), Ok(Decoded::Incomplete));
+        assert_eq!(decoder.words.capacity(), WORDS_KEPT_MAX);
+        for _ in 0..1_048_576 {
+            buffer.extend_from_slice(b"$0\r\n\r\n");
+        }
+        buffer.extend_from_slice(b"PING\r\n");
+        assert_eq!(decoder.decode(&mut buffer), Ok(Decoded::Request));
+        assert_eq!(decoder.words().len(), 1_048_576);
+        assert_eq!(decoder.decode(&mut buffer), Ok(Decoded::Request));
+        assert!(decoder.words.capacity() <= WORDS_KEPT_MAX);
+    }
+}
