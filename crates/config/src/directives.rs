@@ -92,7 +92,7 @@ directives! {
         slice_entries_max: usize = 256, Kind::Integer { min: 1, max: 65_536, unit: "hashes" }, Live;
     }
 
-    /// The Prometheus endpoint: http://bind:port/metrics.
+    /// The endpoint for Prometheus, GET /metrics.
     metrics: MetricsConfig {
         /// Whether there is an endpoint.
         enabled: bool = true, Kind::Flag, Restart;

@@ -1,6 +1,7 @@
 //! The layers: defaults, file, environment, flags; the later one wins. Each value is checked where it is read, so
 //! that an error names its place; contradictions are looked for in the end result.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::check;
@@ -26,6 +27,15 @@ pub enum Source {
     Defaults,
     /// The file at this path, over the defaults.
     File(PathBuf),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Defaults => formatter.write_str("defaults"),
+            Self::File(path) => write!(formatter, "{}", path.display()),
+        }
+    }
 }
 
 /// Loads the settings from the file, if one is named, then from the variables `MAYFLY_SECTION__KEY` among

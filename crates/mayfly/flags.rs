@@ -1,0 +1,165 @@
+//! The command line: what was typed. What it means together with file and environment is `mayfly_config::load`,
+//! which also checks the values, so that a flag, a variable and a key have the same ranges and the same errors.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches, Parser};
+use mayfly_config::{DIRECTIVES, Directive};
+
+const AFTER_HELP: &str = "\
+Examples:
+  mayfly                                    defaults: 127.0.0.1:6379, one shard per core
+  mayfly --config /etc/mayfly.toml          settings from a file
+  mayfly --bind 0.0.0.0 --bind :: --port 7000
+  MAYFLY_SERVER__PASSWORD=secret mayfly     a setting from the environment
+  mayfly --print-config > mayfly.toml       a commented file to begin with
+  mayfly --config mayfly.toml --check-config
+
+Environment:
+  MAYFLY_CONFIG           the file, if --config is not given
+  MAYFLY_SECTION__KEY     any setting: MAYFLY_SERVER__PORT is the key port of [server];
+                          lists are separated by commas
+  A flag wins over the environment, the environment over the file, the file over the defaults.
+
+Exit codes:
+  0  stopped as told, or nothing to complain about
+  1  failed while starting or running; with --check-config: the settings are wrong
+  2  wrong flags or settings, nothing was started";
+
+/// A server for hashes that expire: Redis protocol, whole-hash TTLs, on time.
+#[derive(Debug, Parser)]
+#[command(name = "mayfly", version, after_help = AFTER_HELP)]
+pub struct Flags {
+    /// Read settings from this file.
+    #[arg(long, value_name = "FILE", env = "MAYFLY_CONFIG", hide_env = true)]
+    pub config: Option<PathBuf>,
+
+    /// Check flags, environment and file, say OK or what is wrong, and exit.
+    #[arg(long)]
+    pub check_config: bool,
+
+    /// Print the effective settings, commented, with what differs from the defaults, and exit.
+    #[arg(long, conflicts_with = "check_config")]
+    pub print_config: bool,
+
+    // The texts of these come from the table of directives.
+    #[arg(long, value_name = "PORT", allow_hyphen_values = true)]
+    port: Option<String>,
+    #[arg(long, value_name = "ADDRESS")]
+    bind: Vec<String>,
+    #[arg(long, value_name = "COUNT", allow_hyphen_values = true)]
+    shards: Option<String>,
+    #[arg(long, value_name = "PORT", allow_hyphen_values = true)]
+    metrics_port: Option<String>,
+}
+
+/// Why there is nothing to run.
+#[derive(Debug)]
+pub enum Refusal {
+    /// Help or version was asked for: the text for standard output.
+    Shown(String),
+    /// The flags are wrong: what is wrong, in one line.
+    Wrong(String),
+}
+
+impl Flags {
+    /// Reads the command line, the program's name included.
+    pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, Refusal> {
+        let matches = command().try_get_matches_from(words);
+        matches.and_then(|matches| Self::from_arg_matches(&matches)).map_err(|error| refusal(&error))
+    }
+
+    /// The directives that were set by a flag, as [`mayfly_config::load`] takes them.
+    pub fn overrides(&self) -> Vec<(&'static str, String)> {
+        let value = |directive: &Directive| match directive.flag? {
+            "port" => self.port.clone(),
+            "bind" => Some(self.bind.join(",")).filter(|_| !self.bind.is_empty()),
+            "shards" => self.shards.clone(),
+            "metrics-port" => self.metrics_port.clone(),
+            _ => None,
+        };
+        DIRECTIVES.iter().filter_map(|directive| Some((directive.path, value(directive)?))).collect()
+    }
+}
+
+/// The command with the help of each setting's flag taken from its directive.
+fn command() -> clap::Command {
+    DIRECTIVES.iter().fold(Flags::command(), |command, directive| match directive.flag {
+        Some(flag) => command.mut_arg(flag.replace('-', "_"), |arg| arg.help(help(directive))),
+        None => command,
+    })
+}
+
+fn help(directive: &Directive) -> String {
+    format!("{} [{}; {}]", directive.summary(), directive.path, directive.kind.allowed())
+}
+
+/// Puts clap's paragraphs into one line, without the usage: `--help` shows that.
+fn refusal(error: &clap::Error) -> Refusal {
+    let text = error.to_string();
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        return Refusal::Shown(text);
+    }
+    let text = text.split("\nUsage:").next().unwrap_or_default().trim_start_matches("error: ");
+    let text = text.split("\nFor more information").next().unwrap_or_default();
+    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    Refusal::Wrong(format!("{}; see mayfly --help", lines.join("; ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(words: &[&str]) -> Result<Flags, Refusal> {
+        Flags::read(["mayfly"].iter().chain(words).map(OsString::from))
+    }
+
+    #[test]
+    fn the_command_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_directive_with_a_flag_is_set_by_it() {
+        for directive in DIRECTIVES.iter().filter(|directive| directive.flag.is_some()) {
+            let flag = format!("--{}", directive.flag.expect("filtered"));
+            let flags = read(&[&flag, "1"]).expect("the flag is known");
+            assert_eq!(flags.overrides(), [(directive.path, "1".to_owned())]);
+        }
+        let flags =
+            read(&["--bind", "::1", "--bind=127.0.0.1", "--port", "-1"]).expect("the flags are known");
+        let expected = [("server.bind", "::1,127.0.0.1"), ("server.port", "-1")];
+        assert_eq!(flags.overrides(), expected.map(|(path, text)| (path, text.to_owned())));
+    }
+
+    #[test]
+    fn wrong_flags_are_one_line() {
+        let cases = [
+            (
+                &["--prot", "1"][..],
+                "unexpected argument '--prot' found; tip: a similar argument exists: '--port'; see mayfly --help",
+            ),
+            (
+                &["--port"][..],
+                "a value is required for '--port <PORT>' but none was supplied; see mayfly --help",
+            ),
+            (&["serve"][..], "unexpected argument 'serve' found; see mayfly --help"),
+        ];
+        for (words, line) in cases {
+            match read(words) {
+                Err(Refusal::Wrong(problem)) => assert_eq!(problem, line),
+                other => panic!("{words:?}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn help_names_flags_variables_and_exit_codes() {
+        let Err(Refusal::Shown(help)) = read(&["--help"]) else { panic!("--help shows help") };
+        for part in ["--metrics-port", "MAYFLY_SECTION__KEY", "Exit codes:", "0 takes any free one"] {
+            assert!(help.contains(part), "{part} in {help}");
+        }
+    }
+}
