@@ -93,7 +93,8 @@ fn command() -> clap::Command {
 }
 
 fn help(directive: &Directive) -> String {
-    format!("{} [{}; {}]", directive.summary(), directive.path, directive.kind.allowed())
+    let (path, allowed, default) = (directive.path, directive.kind.allowed(), directive.default_text());
+    format!("{} [{path}: {allowed}; default {default}]", directive.summary())
 }
 
 /// Puts clap's paragraphs into one line, without the usage: `--help` shows that.

@@ -3,9 +3,8 @@
 
 use std::net::IpAddr;
 
-use crate::Config;
-use crate::size;
 use crate::values::{MASK, Secret};
+use crate::{Config, render, size};
 
 /// A section of the file: `[name]`.
 pub struct Section {
@@ -51,6 +50,11 @@ impl Directive {
     /// Its value in `config`.
     pub fn get(&self, config: &Config) -> Value {
         (self.get)(config)
+    }
+
+    /// Its default as the file writes it.
+    pub fn default_text(&self) -> String {
+        render::literal(&self.kind, &self.get(&Config::default()))
     }
 
     /// Its text as one line of sentences.
@@ -129,7 +133,10 @@ impl Kind {
         match self {
             Self::Integer { min, max, unit } => format!("{min} to {max} {unit}"),
             Self::Port => format!("0 to {}", u16::MAX),
-            Self::Bytes { min, max } => format!("{} to {}", size::format(*min), size::format(*max)),
+            Self::Bytes { min, max } => match size::format(*min) {
+                number if number.ends_with('B') => format!("{number} to {}", size::format(*max)),
+                number => format!("{number} bytes to {}", size::format(*max)),
+            },
             Self::Flag => "true or false".into(),
             Self::Word(words) => match words {
                 [first @ .., last] => format!("{} or {last}", first.join(", ")),

@@ -99,7 +99,20 @@ impl File<'_> {
         if error.message().starts_with("duplicate key") && !at.is_empty() {
             return self.error(error.span(), at, "given twice".into());
         }
-        self.error(error.span(), "", error.message().to_owned())
+        let (key, value) = self.key_and_value_at(error.span()).unwrap_or_default();
+        let problem = match value.chars().next() {
+            None if !key.is_empty() => "a value is missing",
+            Some(letter) if letter.is_alphabetic() => "text has to stand in quotes",
+            _ => error.message(),
+        };
+        self.error(error.span(), key, problem.to_owned())
+    }
+
+    /// The two sides of the span's line, if it is an assignment. The value may be a secret: not to be shown.
+    fn key_and_value_at(&self, span: Option<Range<usize>>) -> Option<(&str, &str)> {
+        let (key, value) = self.text.lines().nth(self.line(span)? - 1)?.split_once('=')?;
+        let bare = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+        Some((key.trim(), value.trim())).filter(|(key, _)| key.chars().all(bare))
     }
 
     fn error(&self, span: Option<Range<usize>>, key: &str, problem: String) -> ConfigError {

@@ -24,14 +24,13 @@ pub fn render_toml(config: &Config) -> String {
 
 /// Every directive as Markdown, one table a section.
 pub fn render_markdown() -> String {
-    let defaults = Config::default();
     let mut text = String::new();
     for section in SECTIONS {
         let _ = write!(text, "### `[{}]`\n\n{}\n\n", section.name, join(section.doc));
         text +=
             "| key | default | allowed | change | Redis name | what it does |\n|---|---|---|---|---|---|\n";
         for directive in directives_of(section) {
-            let default = literal(&directive.kind, &directive.get(&defaults));
+            let default = directive.default_text();
             let redis = directive.redis.map_or(String::new(), |name| format!("`{name}`"));
             let (allowed, change) = (directive.kind.allowed(), directive.change.name());
             let summary = directive.summary().replace('|', "\\|");
@@ -59,7 +58,7 @@ pub(crate) fn render(config: &Config, remark: impl Fn(&Directive) -> String) -> 
             let (value, default) = (directive.get(config), directive.get(&defaults));
             text.push('\n');
             comment(&mut text, directive.doc);
-            let _ = writeln!(text, "# {}", facts(directive, &default));
+            let _ = writeln!(text, "# {}", facts(directive));
             if value != default {
                 let _ = writeln!(text, "# {}", remark(directive));
             }
@@ -70,14 +69,14 @@ pub(crate) fn render(config: &Config, remark: impl Fn(&Directive) -> String) -> 
 }
 
 /// Default, range, change and Redis name in one line.
-fn facts(directive: &Directive, default: &Value) -> String {
-    let default = literal(&directive.kind, default);
+fn facts(directive: &Directive) -> String {
+    let default = directive.default_text();
     let redis = directive.redis.map_or(String::new(), |name| format!("; Redis: {name}"));
     format!("Default {default}; {}; change: {}{redis}.", directive.kind.allowed(), directive.change.name())
 }
 
 /// A value as TOML writes it. No text of a setting needs escaping: words and addresses are plain, secrets masked.
-fn literal(kind: &Kind, value: &Value) -> String {
+pub(crate) fn literal(kind: &Kind, value: &Value) -> String {
     match (kind, value) {
         (Kind::Bytes { .. }, Value::Integer(bytes)) => match size::format(*bytes) {
             text if text.ends_with('B') => format!("{text:?}"),
