@@ -22,7 +22,7 @@ fn the_file_in_the_repository_is_what_the_table_renders() {
 fn the_file_of_defaults_means_the_defaults() {
     let loaded = load_text("defaults", FILE_OF_DEFAULTS).expect("the file is right");
     assert_eq!(loaded.config, Config::default());
-    let loaded = load(Some(&file("empty", "")), [], &[]).expect("an empty file is right");
+    let loaded = load_text("empty", "").expect("an empty file is right");
     assert_eq!(loaded.config, Config::default());
     assert_eq!(load(None, [], &[]).expect("defaults are right").source, Source::Defaults);
 }
