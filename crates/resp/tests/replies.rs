@@ -19,7 +19,7 @@ fn same(write: fn(&mut ReplyWriter<'_>), text: &'static str) -> Case {
 #[test]
 fn every_reply_has_its_shape_in_both_protocols() {
     let table: Vec<Case> = vec![
-        same(|reply| reply.ok(), "+OK\r\n"),
+        (|reply| reply.ok(), "+OK\r\n", "+OK\r\n"),
         same(|reply| reply.simple("PONG"), "+PONG\r\n"),
         same(|reply| reply.error("ERR no\r\nway"), "-ERR no  way\r\n"),
         same(|reply| reply.integer(0), ":0\r\n"),
