@@ -105,6 +105,8 @@ pub enum Group {
     Connection,
     /// The server as a whole.
     Server,
+    /// Clusters, which Mayfly does not form.
+    Cluster,
 }
 
 impl Group {
@@ -115,6 +117,7 @@ impl Group {
             Group::Generic => "generic",
             Group::Connection => "connection",
             Group::Server => "server",
+            Group::Cluster => "cluster",
         }
     }
 }
@@ -219,25 +222,25 @@ impl KeySpec {
 /// What a command does to a key, for [`KeySpec::access`].
 pub mod access {
     /// Reads the value.
-    pub const READ: &[&str] = &["RO", "ACCESS"];
+    pub const READ: &[&str] = &["RO", "access"];
     /// Reads what is known of the key, not its value.
     pub const LOOK: &[&str] = &["RO"];
     /// Reads and changes the value.
-    pub const READ_UPDATE: &[&str] = &["RW", "ACCESS", "UPDATE"];
+    pub const READ_UPDATE: &[&str] = &["RW", "access", "update"];
     /// Changes the value or what is known of it.
-    pub const UPDATE: &[&str] = &["RW", "UPDATE"];
+    pub const UPDATE: &[&str] = &["RW", "update"];
     /// Adds without destroying.
-    pub const INSERT: &[&str] = &["RW", "INSERT"];
+    pub const INSERT: &[&str] = &["RW", "insert"];
     /// Deletes part of the value.
-    pub const DELETE: &[&str] = &["RW", "DELETE"];
+    pub const DELETE: &[&str] = &["RW", "delete"];
     /// Reads, then deletes.
-    pub const READ_DELETE: &[&str] = &["RW", "ACCESS", "DELETE"];
+    pub const READ_DELETE: &[&str] = &["RW", "access", "delete"];
     /// Deletes the key.
-    pub const REMOVE: &[&str] = &["RM", "DELETE"];
+    pub const REMOVE: &[&str] = &["RM", "delete"];
     /// Replaces the key whatever it held.
-    pub const OVERWRITE: &[&str] = &["OW", "UPDATE"];
+    pub const OVERWRITE: &[&str] = &["OW", "update"];
     /// Creates the key.
-    pub const CREATE: &[&str] = &["OW", "INSERT"];
+    pub const CREATE: &[&str] = &["OW", "insert"];
 }
 
 #[cfg(test)]

@@ -7,7 +7,9 @@ use std::sync::LazyLock;
 
 use hashbrown::HashMap;
 
+use crate::error::{CommandError, unknown_command, unknown_subcommand};
 use crate::spec::{Run, Spec};
+use crate::words::Words;
 
 /// Number of a command in the table, from 0.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -64,6 +66,28 @@ impl Table {
     /// The command of that name, whatever its case.
     pub fn find(&self, word: &[u8]) -> Option<&'static Command> {
         find_in(&self.by_name, word)
+    }
+
+    /// The command or subcommand that a request is, by its first words and their number. The error says all,
+    /// its line needs no name.
+    pub fn resolve(&self, words: Words<'_>) -> Result<&'static Command, CommandError> {
+        let name = words.get(0).unwrap_or_default();
+        let command = self.find(name).ok_or_else(|| unknown_command(name, words.from(1)))?;
+        let (arity_of, command) = match (command.spec.run, words.get(1)) {
+            (Run::Container(_), Some(word)) => {
+                let inner = command.subcommand(word);
+                let inner = inner.ok_or_else(|| unknown_subcommand(command.spec.name, word))?;
+                (inner, inner)
+            }
+            // `COMMAND` is the one container that runs alone: as its `INFO`.
+            (Run::Container(_), None) => (command, command.subcommand(b"info").unwrap_or(command)),
+            _ => (command, command),
+        };
+        if arity_of.spec.accepts(words.len()) {
+            Ok(command)
+        } else {
+            Err(CommandError::Text(CommandError::WrongArity.line(arity_of.full_name())))
+        }
     }
 
     /// The command or subcommand of a full name such as `config|get`.

@@ -18,7 +18,7 @@ use mayfly_store::{Key, KeyHasher, Keyspace, StoreOptions, UnixMillis};
 
 use crate::client::{ClientCard, ClientState};
 use crate::context::{Data, DataContext, Lookups, SessionContext, Shards};
-use crate::error::{CommandError, unknown_command, unknown_subcommand};
+use crate::error::CommandError;
 use crate::host::{Host, HostFacts};
 use crate::routing::Router;
 use crate::spec::{Flags, Run};
@@ -102,7 +102,7 @@ impl Fixture {
     fn execute(&mut self, words: Words<'_>, out: &mut Vec<u8>) {
         let protocol = self.client.protocol;
         match find(words, self.client.authenticated) {
-            Err((error, name)) => ReplyWriter::new(out, protocol).error(&error.line(name)),
+            Err(error) => ReplyWriter::new(out, protocol).error(&error.line("")),
             Ok(command) => self.dispatch(command, words, out, protocol),
         }
     }
@@ -137,18 +137,10 @@ impl Fixture {
     }
 }
 
-fn find(words: Words<'_>, authenticated: bool) -> Result<&'static Command, (CommandError, &'static str)> {
-    let mut command =
-        Table::get().find(words.at(0)).ok_or_else(|| (unknown_command(words.at(0), words.from(1)), ""))?;
-    if let (Run::Container(_), Some(word)) = (command.spec.run, words.get(1)) {
-        command =
-            command.subcommand(word).ok_or_else(|| (unknown_subcommand(command.spec.name, word), ""))?;
-    }
-    if !command.spec.accepts(words.len()) {
-        return Err((CommandError::WrongArity, command.full_name()));
-    }
+fn find(words: Words<'_>, authenticated: bool) -> Result<&'static Command, CommandError> {
+    let command = Table::get().resolve(words)?;
     if !authenticated && !command.spec.flags.has(Flags::NO_AUTH) {
-        return Err((CommandError::fixed("NOAUTH Authentication required."), ""));
+        return Err(CommandError::fixed("NOAUTH Authentication required."));
     }
     Ok(command)
 }
