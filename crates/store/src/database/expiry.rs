@@ -1,0 +1,107 @@
+//! Deadlines: setting them, and what happens when they have come.
+
+use crate::database::Database;
+use crate::entry::EntryId;
+use crate::time::{UnixMillis, is_expired};
+use crate::wheel::Turn;
+
+/// What a turn of the database's wheel did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ExpiryTurn {
+    /// There is nothing to do at this time.
+    Idle,
+    /// An entry was placed again.
+    Placed,
+    /// A key was removed at its deadline, and reported.
+    Expired(UnixMillis),
+}
+
+impl Database {
+    /// The deadline of a hash, `None` if it has none.
+    #[inline]
+    pub fn deadline(&self, id: EntryId) -> Option<UnixMillis> {
+        self.entries.deadline(id.0)
+    }
+
+    /// Sets, moves or cancels (`None`) the deadline of a hash. Any instant is possible; one that is past expires
+    /// the hash with the next look at it, one before 1970 is kept as 1970.
+    pub fn set_deadline(&mut self, id: EntryId, deadline: Option<UnixMillis>) {
+        let deadline = deadline.map(|deadline| deadline.max(UnixMillis(0)));
+        let before = self.deadline(id);
+        if deadline == before {
+            return;
+        }
+        self.count_deadline(before, deadline);
+        self.entries.write_deadline(id.0, deadline);
+        match deadline {
+            Some(_) => {
+                self.wheel.reschedule(&mut self.entries, id.0);
+            }
+            None => self.wheel.cancel(&mut self.entries, id.0),
+        }
+    }
+
+    /// Mean time to live of the keys that have a deadline, in ms; 0 without such keys.
+    pub fn average_ttl_ms(&self, now: UnixMillis) -> u64 {
+        let Some(mean) = self.deadlines_sum.checked_div(self.deadlines as i128) else { return 0 };
+        u64::try_from(mean - i128::from(now.0)).unwrap_or(0)
+    }
+
+    /// Does one thing that is due at `now`: removes a key and reports it, or places one again.
+    pub(crate) fn turn(
+        &mut self,
+        now: UnixMillis,
+        on_expired: &mut dyn FnMut(&[u8], UnixMillis),
+    ) -> ExpiryTurn {
+        match self.wheel.turn(&mut self.entries, now.ticks()) {
+            Turn::Idle => ExpiryTurn::Idle,
+            Turn::Placed => ExpiryTurn::Placed,
+            Turn::Due(number) => {
+                let deadline =
+                    self.entries.deadline(number).expect("S3: an entry in the wheel has a deadline");
+                on_expired(self.entries.body(number).key(), deadline);
+                self.remove(EntryId(number));
+                ExpiryTurn::Expired(deadline)
+            }
+        }
+    }
+
+    /// When [`turn`](Database::turn) has something to do next.
+    pub(crate) fn next_turn(&self) -> Option<UnixMillis> {
+        self.wheel.next_turn().map(UnixMillis::from_ticks)
+    }
+
+    /// Keys that are due and still here, see [`Wheel::backlog`](crate::wheel::Wheel::backlog).
+    pub(crate) fn backlog(&self, now: UnixMillis) -> usize {
+        self.wheel.backlog(now.ticks())
+    }
+
+    /// Gives the keys that accesses found expired since the last call.
+    pub(crate) fn take_expired_on_access(&mut self) -> Vec<(Box<[u8]>, UnixMillis)> {
+        std::mem::take(&mut self.expired_on_access)
+    }
+
+    /// Whether an entry counts as absent.
+    #[inline]
+    pub(super) fn is_expired(&self, number: u32, now: UnixMillis) -> bool {
+        is_expired(self.entries.deadline(number), now)
+    }
+
+    pub(super) fn expire_on_access(&mut self, number: u32) {
+        let deadline = self.entries.deadline(number).expect("S7: an expired entry has a deadline");
+        self.expired_on_access.push((self.entries.body(number).key().into(), deadline));
+        self.remove(EntryId(number));
+    }
+
+    /// Keeps count and sum of the deadlines when one changes.
+    pub(super) fn count_deadline(&mut self, before: Option<UnixMillis>, after: Option<UnixMillis>) {
+        if let Some(before) = before {
+            self.deadlines -= 1;
+            self.deadlines_sum -= i128::from(before.0);
+        }
+        if let Some(after) = after {
+            self.deadlines += 1;
+            self.deadlines_sum += i128::from(after.0);
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! One logical database: index, entries and wheel, and what keeps the three together.
+//!
+//! Here: finding, creating and removing whole keys. Beside: [`fields`] of a hash, [`expiry`], [`walk`]s over all
+//! keys and the hints for batches ([`stages`]), and the [`check`] of all invariants.
+
+mod check;
+mod detached;
+mod expiry;
+mod fields;
+mod stages;
+mod walk;
+
+pub use self::detached::Detached;
+pub use self::fields::Fields;
+
+pub(crate) use self::expiry::ExpiryTurn;
+
+use crate::entry::{Body, Entries, EntryId, Keys};
+use crate::graveyard::Graveyard;
+use crate::index::Index;
+use crate::key::{Key, KeyHasher};
+use crate::packed::{Packed, PackedLimits};
+use crate::time::UnixMillis;
+use crate::wheel::Wheel;
+
+/// A logical database. One that was never used allocates nothing.
+#[derive(Debug)]
+pub struct Database {
+    hasher: KeyHasher,
+    limits: PackedLimits,
+    index: Index,
+    entries: Entries,
+    wheel: Wheel,
+    graveyard: Graveyard,
+    /// Bytes of all hashes, without the entries that own them.
+    bodies_bytes: usize,
+    /// How many entries have a deadline, and the sum of these in ms.
+    deadlines: usize,
+    deadlines_sum: i128,
+    /// Keys that an access found expired, until somebody reports them.
+    expired_on_access: Vec<(Box<[u8]>, UnixMillis)>,
+}
+
+impl Database {
+    pub(crate) fn new(hasher: KeyHasher, limits: PackedLimits) -> Self {
+        Database {
+            hasher,
+            limits,
+            index: Index::default(),
+            entries: Entries::default(),
+            wheel: Wheel::default(),
+            graveyard: Graveyard::default(),
+            bodies_bytes: 0,
+            deadlines: 0,
+            deadlines_sum: 0,
+            expired_on_access: Vec::new(),
+        }
+    }
+
+    /// The entry of a key. A key past its deadline is absent: it is removed here if the wheel has not come to
+    /// it, and reported with the next [`Keyspace::take_expired_on_access`](crate::Keyspace::take_expired_on_access).
+    #[inline]
+    pub fn find(&mut self, key: Key<'_>, now: UnixMillis) -> Option<EntryId> {
+        let number = self.lookup(key)?;
+        if self.is_expired(number, now) {
+            self.expire_on_access(number);
+            return None;
+        }
+        Some(EntryId(number))
+    }
+
+    /// The entry of a key, created if it is absent, and whether it was. A created hash is **empty**: the caller
+    /// sets a field before it does anything else, or removes the entry.
+    pub fn find_or_create(&mut self, key: Key<'_>, now: UnixMillis) -> (EntryId, bool) {
+        if let Some(id) = self.find(key, now) {
+            return (id, false);
+        }
+        self.wheel.start_at(now.ticks());
+        (self.insert(key, Body::Packed(Packed::new(key.bytes))), true)
+    }
+
+    /// The key of an entry.
+    #[inline]
+    pub fn key(&self, id: EntryId) -> &[u8] {
+        self.entries.body(id.0).key()
+    }
+
+    /// Removes a key. A large hash is freed in pieces, by [`Keyspace::reclaim`](crate::Keyspace::reclaim).
+    pub fn remove(&mut self, id: EntryId) {
+        let (body, _) = self.take(id.0);
+        self.graveyard.bury(body);
+    }
+
+    /// Takes a hash with its deadline out of its key, to be attached elsewhere.
+    pub fn detach(&mut self, id: EntryId) -> Detached {
+        let (body, deadline) = self.take(id.0);
+        Detached::new(body, deadline)
+    }
+
+    /// A copy of a hash with its deadline, to be attached elsewhere.
+    pub fn copy(&self, id: EntryId) -> Detached {
+        Detached::new(self.entries.body(id.0).clone(), self.deadline(id))
+    }
+
+    /// Gives a detached hash a key in this database. The key is absent: the caller has looked for it with
+    /// [`find`](Database::find) and removed what it found.
+    pub fn attach(&mut self, key: Key<'_>, hash: Detached) -> EntryId {
+        assert!(self.lookup(key).is_none(), "S1: a hash is attached to a key that is absent");
+        let deadline = hash.deadline();
+        let id = self.insert(key, hash.into_body(key.bytes));
+        self.set_deadline(id, deadline);
+        id
+    }
+
+    /// Removes all keys at once; their memory is freed in pieces.
+    pub(crate) fn flush(&mut self) {
+        let entries = std::mem::take(&mut self.entries);
+        let index = std::mem::take(&mut self.index);
+        self.graveyard.bury_database(entries, self.bodies_bytes, index);
+        self.wheel = Wheel::default();
+        (self.bodies_bytes, self.deadlines, self.deadlines_sum) = (0, 0, 0);
+    }
+
+    /// Frees one piece of what was removed; false if nothing waits.
+    pub(crate) fn free_piece(&mut self) -> bool {
+        self.graveyard.free_piece()
+    }
+
+    /// Whether something waits to be freed or reported.
+    pub(crate) fn has_remains(&self) -> bool {
+        !self.graveyard.is_empty() || !self.expired_on_access.is_empty()
+    }
+
+    pub(crate) fn set_limits(&mut self, limits: PackedLimits) {
+        self.limits = limits;
+    }
+
+    /// Keys, those past their deadline that are not yet removed included.
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Whether there is no key.
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    /// Keys with a deadline.
+    pub fn len_with_deadline(&self) -> usize {
+        self.deadlines
+    }
+
+    /// Bytes allocated, what waits to be freed included; the allocator's own overhead is not in it.
+    pub fn bytes(&self) -> usize {
+        let unreported = self.expired_on_access.iter().map(|(key, _)| key.len());
+        self.index.bytes()
+            + self.entries.bytes()
+            + self.wheel.bytes()
+            + self.graveyard.bytes()
+            + self.bodies_bytes
+            + unreported.sum::<usize>()
+    }
+
+    /// Bytes that one key takes: its hash, its entry, and its share of the index (a line of 64 bytes holds 4 to
+    /// 8 entries).
+    pub fn entry_bytes(&self, id: EntryId) -> usize {
+        let share = self.index.bytes() / self.index.len().max(1);
+        size_of::<crate::entry::Entry>() + self.entries.body(id.0).bytes() + share
+    }
+
+    #[inline]
+    fn lookup(&self, key: Key<'_>) -> Option<u32> {
+        debug_assert_eq!(
+            key.hash,
+            self.hasher.hash(key.bytes),
+            "S1: a key comes with the hash of all its bytes"
+        );
+        self.index.find(key.hash, |number| self.entries.body(number).key() == key.bytes)
+    }
+
+    fn insert(&mut self, key: Key<'_>, body: Body) -> EntryId {
+        self.bodies_bytes += body.bytes();
+        let number = self.entries.insert(body);
+        self.index.insert(key.hash, number, &Keys { entries: &self.entries, hasher: &self.hasher });
+        EntryId(number)
+    }
+
+    /// Takes an entry out of everything that knows it.
+    fn take(&mut self, number: u32) -> (Body, Option<UnixMillis>) {
+        let deadline = self.deadline(EntryId(number));
+        self.count_deadline(deadline, None);
+        self.wheel.cancel(&mut self.entries, number);
+        let hash = self.hasher.hash(self.entries.body(number).key());
+        self.index.remove(hash, number);
+        if self.index.is_oversized() {
+            self.graveyard.bury_index(std::mem::take(&mut self.index));
+        }
+        let body = self.entries.remove(number);
+        self.bodies_bytes -= body.bytes();
+        (body, deadline)
+    }
+}
