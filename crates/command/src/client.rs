@@ -59,6 +59,10 @@ pub struct ClientCard {
     pub database: AtomicU16,
     /// Whether it speaks RESP3.
     pub resp3: AtomicBool,
+    /// Whether it is exempt from eviction: `CLIENT NO-EVICT`.
+    pub no_evict: AtomicBool,
+    /// Whether its reads leave no trace in the keys: `CLIENT NO-TOUCH`.
+    pub no_touch: AtomicBool,
     /// Number of its last command in the table; `u16::MAX` before the first.
     pub last_command: AtomicU16,
     /// Commands so far.
@@ -96,6 +100,8 @@ impl ClientCard {
             active_at: AtomicI64::new(now),
             database: AtomicU16::new(0),
             resp3: AtomicBool::new(false),
+            no_evict: AtomicBool::new(false),
+            no_touch: AtomicBool::new(false),
             last_command: AtomicU16::new(u16::MAX),
             calls: AtomicU64::new(0),
             input_bytes: AtomicU64::new(0),

@@ -11,6 +11,9 @@ pub trait Host: Send + Sync {
     /// The password that clients must give; empty: none.
     fn password(&self) -> &str;
 
+    /// Number of logical databases.
+    fn databases(&self) -> u16;
+
     /// All parameters that `CONFIG GET` knows, by their Redis names.
     fn parameters(&self, visit: &mut dyn FnMut(&str, &str));
 

@@ -157,6 +157,10 @@ impl Host for TestHost {
         &self.password
     }
 
+    fn databases(&self) -> u16 {
+        16
+    }
+
     fn parameters(&self, visit: &mut dyn FnMut(&str, &str)) {
         visit("maxclients", "10000");
         visit("save", "");

@@ -46,6 +46,11 @@ impl<'a> Words<'a> {
         self.spans[position.min(self.spans.len())..].iter().map(move |span| span.of(burst))
     }
 
+    /// The request that begins at word `position`, for commands about commands.
+    pub fn after(self, position: usize) -> Words<'a> {
+        Words { burst: self.burst, spans: &self.spans[position.min(self.spans.len())..] }
+    }
+
     /// The words from `position` on, two by two. The caller has checked that they are even.
     pub fn pairs_from(self, position: usize) -> impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])> + Clone {
         let burst = self.burst;
@@ -82,7 +87,7 @@ impl<'a> WordCursor<'a> {
     }
 
     /// Position of the next word in the request.
-    pub fn position(&self) -> usize {
+    pub fn next_position(&self) -> usize {
         self.position
     }
 
