@@ -201,7 +201,14 @@ impl Decoder {
     /// Reads the words of an array that has begun: `$3␍␊SET␍␊`, as many as are there.
     #[inline]
     fn read_words(&mut self, buffer: &[u8]) -> Result<Decoded, ProtocolError> {
-        while self.words_missing > 0 {
+        loop {
+            if self.bulk.is_none() {
+                self.read_short_words(buffer);
+            }
+            if self.words_missing == 0 {
+                self.consumed = self.cursor;
+                return Ok(Decoded::Request);
+            }
             let length = match self.bulk {
                 Some(length) => length as usize,
                 None => match self.read_bulk_header(buffer)? {
@@ -220,29 +227,43 @@ impl Decoder {
             self.cursor = next;
             self.words_missing -= 1;
         }
-        self.consumed = self.cursor;
-        Ok(Decoded::Request)
+    }
+
+    /// Reads words as long as they are short, whole and within the limits, which is nearly always to the
+    /// end of the request. Where it stops, the careful way goes on and finds out why.
+    #[inline]
+    fn read_short_words(&mut self, buffer: &[u8]) {
+        let end_max = buffer.len().min(self.consumed + self.limits.request_bytes_max as usize);
+        let bulk_bytes_max = self.limits.bulk_bytes_max;
+        let (mut cursor, mut missing) = (self.cursor, self.words_missing);
+        while missing > 0 {
+            let Some((length, header_bytes)) = short_header(&buffer[cursor..]) else { break };
+            let start = cursor + header_bytes;
+            let next = start + length as usize + LINE_END_BYTES;
+            if buffer[cursor] != b'$' || length > bulk_bytes_max || next > end_max {
+                break;
+            }
+            self.words.push(Span { start: start as u32, length });
+            missing -= 1;
+            cursor = next;
+        }
+        self.words_missing = missing;
+        self.cursor = cursor;
     }
 
     /// Reads the header of a bulk and moves behind it; `None` if it is not all there.
-    #[inline]
+    #[cold]
     fn read_bulk_header(&mut self, buffer: &[u8]) -> Result<Option<usize>, ProtocolError> {
-        let rest = &buffer[self.cursor..];
-        match rest.first() {
+        match buffer.get(self.cursor) {
             None => return Ok(None),
             Some(b'$') => {}
             Some(&other) => return Err(ProtocolError::ExpectedBulk(other)),
         }
-        let (length, next) = match short_header(rest) {
-            Some((length, bytes)) => (length, self.cursor + bytes),
-            None => match self.long_header(buffer, ProtocolError::BulkCountTooBig)? {
-                None => return Ok(None),
-                Some((length, next)) => {
-                    let length = length.and_then(|length| u32::try_from(length).ok());
-                    (length.ok_or(ProtocolError::InvalidBulkLength)?, next)
-                }
-            },
+        let Some((length, next)) = self.long_header(buffer, ProtocolError::BulkCountTooBig)? else {
+            return Ok(None);
         };
+        let length = length.and_then(|length| u32::try_from(length).ok());
+        let length = length.ok_or(ProtocolError::InvalidBulkLength)?;
         if length > self.limits.bulk_bytes_max {
             return Err(ProtocolError::InvalidBulkLength);
         }
