@@ -96,7 +96,7 @@ impl<'a> Data<'a> {
     }
 
     /// Opens a hash to read it; counts a hit or a miss.
-    pub fn read(&mut self, key: &'a [u8]) -> Option<Hash<'_>> {
+    pub fn read(&mut self, key: &[u8]) -> Option<Hash<'_>> {
         let key = self.key(key);
         let now = self.now;
         let (database, lookups) = self.parts(self.database, key);
@@ -113,12 +113,12 @@ impl<'a> Data<'a> {
     }
 
     /// Opens a hash to change or remove it.
-    pub fn open(&mut self, key: &'a [u8]) -> Option<Hash<'_>> {
+    pub fn open(&mut self, key: &[u8]) -> Option<Hash<'_>> {
         self.open_in(self.database, key)
     }
 
     /// Opens a hash of another logical database to change or remove it.
-    pub fn open_in(&mut self, database: u16, key: &'a [u8]) -> Option<Hash<'_>> {
+    pub fn open_in(&mut self, database: u16, key: &[u8]) -> Option<Hash<'_>> {
         let key = self.key(key);
         let now = self.now;
         let (database, _) = self.parts(database, key);
@@ -127,7 +127,7 @@ impl<'a> Data<'a> {
 
     /// Opens a hash to set fields in it; creates it where there is none. A created hash is empty: the caller
     /// sets a field before it does anything else.
-    pub fn open_or_create(&mut self, key: &'a [u8]) -> Hash<'_> {
+    pub fn open_or_create(&mut self, key: &[u8]) -> Hash<'_> {
         let key = self.key(key);
         let now = self.now;
         let (database, _) = self.parts(self.database, key);
@@ -136,7 +136,7 @@ impl<'a> Data<'a> {
     }
 
     /// Puts a hash at `key` of a logical database, replacing what is there.
-    pub fn attach_in(&mut self, database: u16, key: &'a [u8], hash: Detached) {
+    pub fn attach_in(&mut self, database: u16, key: &[u8], hash: Detached) {
         if let Some(replaced) = self.open_in(database, key) {
             replaced.remove();
         }
@@ -145,7 +145,7 @@ impl<'a> Data<'a> {
     }
 
     /// Whether `key` exists in a logical database.
-    pub fn exists_in(&mut self, database: u16, key: &'a [u8]) -> bool {
+    pub fn exists_in(&mut self, database: u16, key: &[u8]) -> bool {
         self.open_in(database, key).is_some()
     }
 
@@ -178,8 +178,11 @@ impl<'a> Data<'a> {
         self.keyspaces().next().map_or(0, |keyspace| keyspace.databases())
     }
 
-    fn key(&self, bytes: &'a [u8]) -> Key<'a> {
-        if std::ptr::eq(bytes, self.routed.bytes) { self.routed } else { self.router.key(bytes) }
+    fn key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
+        if std::ptr::eq(bytes, self.routed.bytes) {
+            return Key { bytes, hash: self.routed.hash };
+        }
+        self.router.key(bytes)
     }
 
     fn parts(&mut self, database: u16, key: Key<'_>) -> (&mut Database, &mut Lookups) {

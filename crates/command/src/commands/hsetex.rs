@@ -196,7 +196,7 @@ impl Keywords {
         if options.remaining() < 2 * count {
             return Err(CommandError::WrongArity);
         }
-        (self.first_pair, self.pair_count) = (options.position(), count);
+        (self.first_pair, self.pair_count) = (options.next_position(), count);
         options.skip_words(2 * count);
         Ok(())
     }
