@@ -82,13 +82,17 @@ fn configured_limits_hold_at_their_boundary() {
     assert_eq!(verdict(limits, b"*3\r\n"), "invalid multibulk length");
     assert_eq!(verdict(limits, b"*1\r\n$3\r\n"), "Incomplete");
     assert_eq!(verdict(limits, b"*1\r\n$4\r\n"), "invalid bulk length");
+    assert_eq!(verdict(limits, b"*1\r\n$3\r\nGET\r\n"), "Request");
+    assert_eq!(verdict(limits, b"*1\r\n$4\r\nPING\r\n"), "invalid bulk length");
     assert_eq!(verdict(limits, b"PING\n"), "Request");
     assert_eq!(verdict(limits, b"PING\r\n"), "too big inline request");
     // Four bytes of header, then words of 4 + n + 2 bytes: 4 + 9 + 9 = 22.
     let whole = RequestLimits { request_bytes_max: 22, ..limits };
     assert_eq!(verdict(whole, b"*2\r\n$3\r\nabc\r\n$3\r\n"), "Incomplete");
+    assert_eq!(verdict(whole, b"*2\r\n$3\r\nabc\r\n$3\r\nabc\r\n"), "Request");
     let smaller = RequestLimits { request_bytes_max: 21, ..limits };
     assert_eq!(verdict(smaller, b"*2\r\n$3\r\nabc\r\n$3\r\n"), "too big request");
+    assert_eq!(verdict(smaller, b"*2\r\n$3\r\nabc\r\n$3\r\nabc\r\n"), "too big request");
     assert_eq!(verdict(smaller, b"*2\r\n$3\r\nabc\r\n$2\r\n"), "Incomplete");
 }
 
@@ -96,8 +100,10 @@ fn configured_limits_hold_at_their_boundary() {
 fn request_bytes_are_counted_from_the_start_of_the_request() {
     let limits = RequestLimits { request_bytes_max: 14, ..RequestLimits::default() };
     let mut decoder = Decoder::new(limits);
-    let mut buffer = BytesMut::from(&b"*0\r\n*1\r\n$4\r\nPING\r\n\r\n*1\r\n$4\r\nPING\r\n*1\r\n$5\r\n"[..]);
+    let mut buffer = BytesMut::from(&b"*0\r\n*1\r\n$4\r\nPING\r\n\r\n*1\r\n$4\r\nPI"[..]);
     assert_eq!(decoder.decode(&mut buffer), Ok(Decoded::Request));
+    assert_eq!(decoder.decode(&mut buffer), Ok(Decoded::Incomplete));
+    buffer.extend_from_slice(b"NG\r\n*1\r\n$5\r\n");
     assert_eq!(decoder.decode(&mut buffer), Ok(Decoded::Request));
     assert_eq!(decoder.decode(&mut buffer), Err(ProtocolError::RequestTooBig));
 }
