@@ -157,6 +157,16 @@ fn replies_are_read_up_to_their_limits() {
     assert_eq!(read(b"+890123456789012345\r\n"), Err(ReplyError::TooBig));
     assert_eq!(read(b"+89012345678901234567"), Err(ReplyError::TooBig));
     assert_eq!(read(b"*1\r\n$16\r\n"), Err(ReplyError::TooBig));
+    assert_eq!(read(b"*2\r\n$4\r\nabcd\r\n:3333\r\n"), Err(ReplyError::TooBig));
+}
+
+#[test]
+fn bytes_are_counted_anew_for_every_reply() {
+    let mut reader = ReplyReader::new(ReplyLimits { depth_max: 1, reply_bytes_max: 5 });
+    for _ in 0..3 {
+        reader.feed(b"+OK\r\n");
+        assert_eq!(reader.next_reply(), Ok(Some(Value::Simple("OK".into()))));
+    }
 }
 
 #[test]
