@@ -22,13 +22,21 @@ use crate::wheel::{FAR, Links, NEVER, Timers, TimersMut};
 pub struct EntryId(pub(crate) u32);
 
 /// The fields of a hash, with its key.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) enum Body {
     Packed(Packed),
     Table(Box<Table>),
 }
 
 impl Body {
+    /// The same hash in memory of its own.
+    pub(crate) fn copy(&self) -> Self {
+        match self {
+            Body::Packed(packed) => Body::Packed(packed.clone()),
+            Body::Table(table) => Body::Table(Box::new(table.copy())),
+        }
+    }
+
     #[inline]
     pub(crate) fn key(&self) -> &[u8] {
         match self {
@@ -57,7 +65,7 @@ impl Body {
 }
 
 /// An entry. A vacant slot has an empty packed block, which no entry has.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) body: Body,
     pub(crate) links: Links,

@@ -24,7 +24,7 @@ pub(crate) trait Slot {
 }
 
 /// A chunk: its slots, the first vacant one, and the neighbours in the list of open chunks.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Chunk<T> {
     slots: Vec<T>,
     vacant: u32,
@@ -40,7 +40,7 @@ impl<T> Chunk<T> {
 }
 
 /// Values under numbers. Fewer than 2³² values; a number is valid until its value is removed.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Slab<T> {
     chunks: Vec<Chunk<T>>,
     first_open: u32,

@@ -14,6 +14,10 @@ pub struct KeyspaceStats {
     pub expired_on_access: u64,
     /// How late the wheel removed them.
     pub expiry_lag: LagCounts,
+    /// Look-ups of keys to read that found one; counted by whoever looks up.
+    pub hits: u64,
+    /// Look-ups of keys to read that found none, or one past its deadline; counted by whoever looks up.
+    pub misses: u64,
 }
 
 /// Lags in whole ms, removal minus deadline: exact below 1,024 ms, beyond as the mean of all lags with the same

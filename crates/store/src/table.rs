@@ -15,7 +15,7 @@ use crate::varint::{Varint, item};
 const FREED_AT_ONCE_MAX: usize = 64;
 
 /// A field's slot.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) enum Field {
     Block(Box<[u8]>),
     Vacant(u32),
@@ -79,8 +79,9 @@ impl Hashes for Names<'_> {
     }
 }
 
-/// A large hash with its key.
-#[derive(Clone, Debug)]
+/// A large hash with its key. Not `Clone`: the accounts of slab and index count capacities, which a derived clone
+/// does not keep.
+#[derive(Debug)]
 pub(crate) struct Table {
     key: Box<[u8]>,
     fields: Slab<Field>,
@@ -93,27 +94,44 @@ pub(crate) struct Table {
 impl Table {
     /// The table of a packed hash.
     pub(crate) fn from_packed(packed: &Packed, hasher: &KeyHasher) -> Self {
-        let mut table = Table {
-            key: packed.key().into(),
-            fields: Slab::default(),
-            index: Index::default(),
-            blocks_bytes: 0,
-            hasher: hasher.clone(),
-        };
-        for (field, value) in packed.fields() {
-            table.set(field, value);
+        let mut table = Table::new(packed.key(), hasher);
+        packed.fields().for_each(|(name, value)| table.add(name, value));
+        table
+    }
+
+    /// A table with the same fields, built from the start: as compact as it can be.
+    pub(crate) fn copy(&self) -> Self {
+        let mut table = Table::new(&self.key, &self.hasher);
+        for (_, field) in self.fields.iter() {
+            let (name, value) = field.name_and_value();
+            table.add(name, value);
         }
         table
     }
 
+    fn new(key: &[u8], hasher: &KeyHasher) -> Self {
+        Table {
+            key: key.into(),
+            fields: Slab::default(),
+            index: Index::default(),
+            blocks_bytes: 0,
+            hasher: hasher.clone(),
+        }
+    }
+
+    /// Adds a field that is not there.
+    fn add(&mut self, name: &[u8], value: &[u8]) {
+        let field = Field::new(name, value);
+        self.blocks_bytes += field.block().len();
+        let number = self.fields.insert(field);
+        let names = Names { fields: &self.fields, hasher: &self.hasher };
+        self.index.insert(self.hasher.hash(name), number, &names);
+    }
+
     /// Sets a field; true if it is new.
     pub(crate) fn set(&mut self, name: &[u8], value: &[u8]) -> bool {
-        let hash = self.hasher.hash(name);
-        let Some(number) = self.find(name, hash) else {
-            let field = Field::new(name, value);
-            self.blocks_bytes += field.block().len();
-            let number = self.fields.insert(field);
-            self.index.insert(hash, number, &Names { fields: &self.fields, hasher: &self.hasher });
+        let Some(number) = self.find(name, self.hasher.hash(name)) else {
+            self.add(name, value);
             return true;
         };
         let field = &mut self.fields[number];

@@ -99,7 +99,7 @@ impl Database {
 
     /// A copy of a hash with its deadline, to be attached elsewhere.
     pub fn copy(&self, id: EntryId) -> Detached {
-        Detached::new(self.entries.body(id.0).clone(), self.deadline(id))
+        Detached::new(self.entries.body(id.0).copy(), self.deadline(id))
     }
 
     /// Gives a detached hash a key in this database. The key is absent: the caller has looked for it with

@@ -54,7 +54,7 @@ pub trait Hashes {
 }
 
 /// An index over 64-bit hashes. References are numbers below `u32::MAX`.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Index {
     /// Segment numbers by the top `depth` bits of the hash; empty before the first insert.
     directory: Vec<u32>,

@@ -17,7 +17,7 @@ const SPARSE: usize = 2;
 const LISTED_MAX: u8 = u8::MAX;
 
 /// An entry for which neither its line nor the next had room.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Listed {
     reference: u32,
     tag: u16,
@@ -25,7 +25,7 @@ struct Listed {
 }
 
 /// A segment of 1 to [`LINES_MAX`] lines, a power of two.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Segment {
     lines: Box<[Line]>,
     list: Vec<Listed>,
