@@ -53,15 +53,6 @@ pub struct DataContext<'a> {
     pub reply: ReplyWriter<'a>,
 }
 
-/// Look-ups of keys by commands that read, as `INFO` counts them.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub struct Lookups {
-    /// The key was there.
-    pub hits: u64,
-    /// The key was absent or past its deadline.
-    pub misses: u64,
-}
-
 /// The keyspaces at hand.
 pub enum Shards<'a> {
     /// One shard's own; every key of the command lives there.
@@ -75,7 +66,6 @@ pub struct Data<'a> {
     shards: Shards<'a>,
     router: &'a Router,
     routed: Key<'a>,
-    lookups: &'a mut Lookups,
     /// The logical database that the client has selected.
     pub database: u16,
     /// The instant of the whole batch.
@@ -88,28 +78,24 @@ impl<'a> Data<'a> {
         shards: Shards<'a>,
         router: &'a Router,
         routed: Key<'a>,
-        lookups: &'a mut Lookups,
         database: u16,
         now: UnixMillis,
     ) -> Self {
-        Data { shards, router, routed, lookups, database, now }
+        Data { shards, router, routed, database, now }
     }
 
     /// Opens a hash to read it; counts a hit or a miss.
     pub fn read(&mut self, key: &[u8]) -> Option<Hash<'_>> {
         let key = self.key(key);
-        let now = self.now;
-        let (database, lookups) = self.parts(self.database, key);
-        match database.find(key, now) {
-            Some(id) => {
-                lookups.hits += 1;
-                Some(Hash { database, id })
-            }
-            None => {
-                lookups.misses += 1;
-                None
-            }
+        let (database, now) = (self.database, self.now);
+        let keyspace = self.keyspace_of(key);
+        let found = keyspace.database_mut(database).find(key, now);
+        let stats = keyspace.stats_mut();
+        match found {
+            Some(_) => stats.hits += 1,
+            None => stats.misses += 1,
         }
+        found.map(|id| Hash { database: keyspace.database_mut(database), id })
     }
 
     /// Opens a hash to change or remove it.
@@ -121,7 +107,7 @@ impl<'a> Data<'a> {
     pub fn open_in(&mut self, database: u16, key: &[u8]) -> Option<Hash<'_>> {
         let key = self.key(key);
         let now = self.now;
-        let (database, _) = self.parts(database, key);
+        let database = self.database_of(database, key);
         database.find(key, now).map(|id| Hash { database, id })
     }
 
@@ -130,7 +116,7 @@ impl<'a> Data<'a> {
     pub fn open_or_create(&mut self, key: &[u8]) -> Hash<'_> {
         let key = self.key(key);
         let now = self.now;
-        let (database, _) = self.parts(self.database, key);
+        let database = self.database_of(self.database, key);
         let (id, _) = database.find_or_create(key, now);
         Hash { database, id }
     }
@@ -141,7 +127,7 @@ impl<'a> Data<'a> {
             replaced.remove();
         }
         let key = self.key(key);
-        self.parts(database, key).0.attach(key, hash);
+        self.database_of(database, key).attach(key, hash);
     }
 
     /// Whether `key` exists in a logical database.
@@ -185,14 +171,17 @@ impl<'a> Data<'a> {
         self.router.key(bytes)
     }
 
-    fn parts(&mut self, database: u16, key: Key<'_>) -> (&mut Database, &mut Lookups) {
-        let keyspace = match &mut self.shards {
-            Shards::One(keyspace) => &mut **keyspace,
+    fn database_of(&mut self, database: u16, key: Key<'_>) -> &mut Database {
+        self.keyspace_of(key).database_mut(database)
+    }
+
+    fn keyspace_of(&mut self, key: Key<'_>) -> &mut Keyspace {
+        match &mut self.shards {
+            Shards::One(keyspace) => keyspace,
             Shards::Many(keyspaces) => keyspaces[self.router.shard_of(key).index()]
                 .as_mut()
                 .expect("a step holds every shard it was routed to"),
-        };
-        (keyspace.database_mut(database), self.lookups)
+        }
     }
 }
 

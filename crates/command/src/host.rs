@@ -60,10 +60,6 @@ pub struct HostFacts {
     pub output_bytes_total: u64,
     /// Errors answered since the start.
     pub errors_total: u64,
-    /// Look-ups that found their key.
-    pub hits_total: u64,
-    /// Look-ups that found none.
-    pub misses_total: u64,
     /// Resident memory of the process in bytes.
     pub resident_bytes: u64,
     /// The most resident memory so far in bytes.

@@ -32,7 +32,7 @@ mod testing;
 pub mod words;
 
 pub use client::{ClientCard, ClientState};
-pub use context::{Data, DataContext, Lookups, SessionContext, Shards};
+pub use context::{Data, DataContext, SessionContext, Shards};
 pub use error::{CommandError, Outcome};
 pub use host::{CommandFacts, Host, HostFacts};
 pub use routing::{Router, ShardId};

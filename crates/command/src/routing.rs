@@ -40,6 +40,11 @@ impl Router {
         self.shards
     }
 
+    /// The process' keyed hash, which the stores use too.
+    pub fn hasher(&self) -> &KeyHasher {
+        &self.hasher
+    }
+
     /// The key together with its hash.
     pub fn key<'a>(&self, bytes: &'a [u8]) -> Key<'a> {
         Key { bytes, hash: self.hasher.hash(bytes) }

@@ -17,7 +17,7 @@ use mayfly_resp::{Decoded, Decoder, Protocol, ReplyReader, ReplyWriter, RequestL
 use mayfly_store::{Key, KeyHasher, Keyspace, StoreOptions, UnixMillis};
 
 use crate::client::{ClientCard, ClientState};
-use crate::context::{Data, DataContext, Lookups, SessionContext, Shards};
+use crate::context::{Data, DataContext, SessionContext, Shards};
 use crate::error::CommandError;
 use crate::host::{Host, HostFacts};
 use crate::routing::Router;
@@ -40,7 +40,6 @@ pub struct Fixture {
     pub keyspace: Keyspace,
     pub client: ClientState,
     pub host: TestHost,
-    pub lookups: Lookups,
     router: Router,
     random: fastrand::Rng,
 }
@@ -54,7 +53,6 @@ impl Fixture {
             keyspace: Keyspace::new(StoreOptions::default(), hasher.clone()),
             client: ClientState::new(Arc::new(card), true),
             host: TestHost::default(),
-            lookups: Lookups::default(),
             router: Router::new(hasher, 1),
             random: fastrand::Rng::with_seed(1),
         }
@@ -76,6 +74,11 @@ impl Fixture {
             assert!(*expected == "*" || got == *expected, "{line}\n  expected {expected}\n  got      {got}");
             self.keyspace.check();
         }
+    }
+
+    /// Look-ups so far: hits and misses.
+    pub fn lookups(&self) -> (u64, u64) {
+        (self.keyspace.stats().hits, self.keyspace.stats().misses)
     }
 
     /// Runs one inline request and shows its reply as redis-cli does.
@@ -128,8 +131,7 @@ impl Fixture {
                     command.spec.key_positions(words.len()).next().map_or(&b""[..], |at| words.at(at));
                 let routed = Key { ..self.router.key(first) };
                 let shards = Shards::One(&mut self.keyspace);
-                let lookups = &mut self.lookups;
-                let data = Data::new(shards, &self.router, routed, lookups, self.client.database, self.now);
+                let data = Data::new(shards, &self.router, routed, self.client.database, self.now);
                 let mut context = DataContext { data, host: &self.host, random: &mut self.random, reply };
                 context.run(command, run, words);
             }

@@ -1,1 +1,40 @@
-//! The flow: routing, sessions, shards, steps over several shards.
+//! The flow: from bytes to shards, and from replies back to bytes in order.
+//!
+//! ```text
+//!                 Session::feed                                    Shard::accept
+//!   bytes ─► decode ─► look up ─► route ─┬─ Batch ──────────────► [shard 0] ─ Replies ─┐
+//!                        │               ├─ Batch ──────────────► [shard 1] ─ Replies ─┤
+//!                        │               └─ Joint ─► [shard 0] ─► [shard 1] ─ Replies ─┤
+//!                        └─ commands without data: answered at once ───────────────────┤
+//!   bytes ◄───────────────────────────── Session::drain ◄── lanes, in request order ◄──┘
+//! ```
+//!
+//! * A read burst becomes at most one [`Batch`] a shard, answered by one [`Replies`].
+//! * Commands over several shards travel as a [`Joint`]: it visits its shards in ascending order, and each
+//!   hands over its whole keyspace (one pointer) at the point of its own order where the joint arrives. The last
+//!   one runs all calls with every keyspace in hand and sends the keyspaces home. Until its keyspace is back, a
+//!   shard only queues. So a joint is atomic for every observer, its commands are ordinary code over ordinary
+//!   data, and the ascending order excludes a deadlock.
+//! * Replies of one session and shard come back in the order they were asked for, so putting them in request
+//!   order is a merge of queues, one a shard: the lanes.
+//!
+//! Here: routing, batches, sessions, shards, counters. Elsewhere: what commands do (`mayfly-command`), bytes
+//! (`mayfly-resp`), data (`mayfly-store`), and whoever moves messages and reads clocks: `mayfly-server` with
+//! actors, `mayfly-sim` with a seed. This crate knows neither threads nor sockets nor clocks; it never calls
+//! back: it returns what is to be sent ([`Outgoing`], [`Effect`]).
+
+mod batch;
+mod counters;
+mod lanes;
+mod meter;
+mod router;
+mod session;
+mod shard;
+mod tally;
+
+pub use batch::{Batch, Call, Effect, Joint, Outgoing, Replies, Work};
+pub use counters::{CommandCounters, Counter, ThreadCounters};
+pub use meter::Stopwatch;
+pub use session::{Session, SessionOptions, Surroundings};
+pub use shard::{Moment, Shard, ShardGauges, ShardOptions};
+pub use tally::{Tally, TallySnapshot};

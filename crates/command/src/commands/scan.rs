@@ -6,7 +6,7 @@ use crate::cursor::Cursor;
 use crate::error::{CommandError, Outcome};
 use crate::glob;
 use crate::spec::{Flags, Group, Run, Spec};
-use crate::words::{Words, is};
+use crate::words::{WordCursor, Words, is};
 
 pub static SPEC: Spec = Spec {
     name: "scan",
@@ -26,35 +26,24 @@ pub static SPEC: Spec = Spec {
     ..Spec::BLANK
 };
 
-/// Keys a call visits unless `COUNT` says otherwise, as in Redis.
-const COUNT_DEFAULT: usize = 10;
+const NO_VALUES: CommandError = CommandError::fixed("ERR NOVALUES option can only be used in HSCAN");
 
 fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
     let shards = context.data.shard_count();
     let cursor = Cursor::parse(words.at(1), shards)?;
-    let mut pattern = None;
-    let mut count = COUNT_DEFAULT;
     let mut of_hashes = true;
-    let mut options = words.cursor(2);
-    while let Some(option) = options.next() {
-        if is(option, "match") {
-            pattern = Some(options.value()?);
-        } else if is(option, "count") {
-            count = match options.integer()? {
-                count @ 1.. => usize::try_from(count).unwrap_or(usize::MAX),
-                _ => return Err(CommandError::Syntax),
-            };
-        } else if is(option, "type") {
+    let walk = WalkOptions::parse(words.cursor(2), |option, options| {
+        if is(option, "type") {
             of_hashes = is(options.value()?, "hash");
-        } else {
-            return Err(CommandError::Syntax);
+            return Ok(());
         }
-    }
+        Err(if is(option, "novalues") { NO_VALUES } else { CommandError::Syntax })
+    })?;
     let (database, now) = (context.data.database, context.data.now);
     let database = context.data.keyspace(cursor.shard).database(database);
     let mut found = Vec::new();
-    let next = database.scan(cursor.position, count, now, &mut |id| found.push(id));
-    found.retain(|&id| of_hashes && pattern.is_none_or(|pattern| glob::matches(pattern, database.key(id))));
+    let next = database.scan(cursor.position, walk.count, now, &mut |id| found.push(id));
+    found.retain(|&id| of_hashes && walk.admits(database.key(id)));
     context.reply.array(2);
     context.reply.bulk_unsigned(cursor.after(next, shards));
     context.reply.array(found.len());
@@ -62,6 +51,45 @@ fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
         context.reply.bulk(database.key(id));
     }
     Ok(())
+}
+
+/// What `SCAN` and `HSCAN` have in common: `[MATCH pattern] [COUNT count]`.
+pub(super) struct WalkOptions<'a> {
+    /// What names must match to be answered.
+    pattern: Option<&'a [u8]>,
+    /// About how many entries a call visits.
+    pub(super) count: usize,
+}
+
+impl<'a> WalkOptions<'a> {
+    /// Entries a call visits unless `COUNT` says otherwise, as in Redis.
+    const COUNT_DEFAULT: usize = 10;
+
+    /// Reads the options to their end. `other` takes those that only one of the commands has.
+    pub(super) fn parse(
+        mut options: WordCursor<'a>,
+        mut other: impl FnMut(&'a [u8], &mut WordCursor<'a>) -> Outcome,
+    ) -> Result<Self, CommandError> {
+        let mut walk = WalkOptions { pattern: None, count: Self::COUNT_DEFAULT };
+        while let Some(option) = options.next() {
+            if is(option, "match") {
+                walk.pattern = Some(options.value()?);
+            } else if is(option, "count") {
+                walk.count = match options.integer()? {
+                    count @ 1.. => usize::try_from(count).unwrap_or(usize::MAX),
+                    _ => return Err(CommandError::Syntax),
+                };
+            } else {
+                other(option, &mut options)?;
+            }
+        }
+        Ok(walk)
+    }
+
+    /// Whether a key or field of this name is to be answered.
+    pub(super) fn admits(&self, name: &[u8]) -> bool {
+        self.pattern.is_none_or(|pattern| glob::matches(pattern, name))
+    }
 }
 
 #[cfg(test)]
@@ -82,6 +110,8 @@ mod tests {
             ("SCAN 0 COUNT x", "(error) ERR value is not an integer or out of range"),
             ("SCAN 0 MATCH", "(error) ERR syntax error"),
             ("SCAN 0 FOO 1", "(error) ERR syntax error"),
+            ("SCAN 0 TYPE", "(error) ERR syntax error"),
+            ("SCAN 0 NOVALUES", "(error) ERR NOVALUES option can only be used in HSCAN"),
         ]);
     }
 

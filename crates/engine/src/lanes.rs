@@ -1,0 +1,155 @@
+//! Replies in request order: one queue a shard, and the order to take from them.
+//!
+//! ```text
+//!   order:  shard 0 ×3 │ local ×1 │ shard 1 ×2 │ shard 0 ×1 …
+//!   lanes:  shard 0: ███▒…   local: █   shard 1: (nothing yet)      ─► 4 replies can go, the fifth waits
+//! ```
+//!
+//! A reply that was asked for takes its place in `order` at once; it can leave when all before it have left.
+
+use std::collections::VecDeque;
+
+use crate::batch::Replies;
+
+/// The lanes of one session.
+#[derive(Debug, Default)]
+pub struct Lanes {
+    order: VecDeque<Run>,
+    lanes: Vec<Lane>,
+    waiting: usize,
+    held_bytes: usize,
+}
+
+#[derive(Debug)]
+struct Run {
+    lane: u16,
+    count: u32,
+}
+
+#[derive(Debug, Default)]
+struct Lane {
+    chunks: VecDeque<Chunk>,
+}
+
+/// What is left of one batch's replies.
+#[derive(Debug)]
+struct Chunk {
+    replies: Replies,
+    next: usize,
+}
+
+impl Chunk {
+    /// Where the next reply begins.
+    fn start(&self) -> usize {
+        self.next.checked_sub(1).map_or(0, |last| self.replies.ends[last])
+    }
+
+    fn left(&self) -> usize {
+        self.replies.ends.len() - self.next
+    }
+}
+
+impl Lanes {
+    pub fn new(lanes: usize) -> Self {
+        Lanes { lanes: (0..lanes).map(|_| Lane::default()).collect(), ..Lanes::default() }
+    }
+
+    /// One more reply will come on `lane`, after all that were expected before.
+    pub fn expect(&mut self, lane: u16) {
+        self.waiting += 1;
+        match self.order.back_mut() {
+            Some(run) if run.lane == lane => run.count += 1,
+            _ => self.order.push_back(Run { lane, count: 1 }),
+        }
+    }
+
+    /// Replies have come.
+    pub fn put(&mut self, replies: Replies) {
+        self.held_bytes += replies.bytes.len();
+        self.lanes[usize::from(replies.lane)].chunks.push_back(Chunk { replies, next: 0 });
+    }
+
+    /// Replies that were asked for and have not left.
+    pub fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// Bytes of replies that came and cannot leave yet.
+    pub fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
+    /// Appends to `out` every reply whose turn it is; `spent` gets each chunk that is used up.
+    pub fn drain(&mut self, out: &mut Vec<u8>, mut spent: impl FnMut(Replies)) {
+        while let Some(run) = self.order.front_mut() {
+            let chunks = &mut self.lanes[usize::from(run.lane)].chunks;
+            let Some(chunk) = chunks.front_mut() else {
+                return;
+            };
+            let taken = chunk.left().min(run.count as usize);
+            let start = chunk.start();
+            chunk.next += taken;
+            let bytes = &chunk.replies.bytes[start..chunk.start()];
+            out.extend_from_slice(bytes);
+            self.held_bytes -= bytes.len();
+            self.waiting -= taken;
+            run.count -= taken as u32;
+            if chunk.left() == 0 {
+                // The chunk was just seen at the front.
+                spent(chunks.pop_front().expect("the front chunk").replies);
+            }
+            if run.count == 0 {
+                self.order.pop_front();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn replies(lane: u16, texts: &[&str]) -> Replies {
+        let mut replies = Replies { lane, ..Replies::default() };
+        for text in texts {
+            replies.bytes.extend_from_slice(text.as_bytes());
+            replies.ends.push(replies.bytes.len());
+        }
+        replies
+    }
+
+    fn drained(lanes: &mut Lanes) -> String {
+        let mut out = Vec::new();
+        lanes.drain(&mut out, |_| {});
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn replies_leave_in_request_order_whatever_order_they_come_in() {
+        let mut lanes = Lanes::new(3);
+        for lane in [0, 0, 2, 1, 0, 1] {
+            lanes.expect(lane);
+        }
+        lanes.put(replies(1, &["d", "f"]));
+        assert_eq!(drained(&mut lanes), "");
+        lanes.put(replies(0, &["a", "b", "e"]));
+        assert_eq!(drained(&mut lanes), "ab");
+        assert_eq!((lanes.waiting(), lanes.held_bytes()), (4, 3));
+        lanes.put(replies(2, &["c"]));
+        assert_eq!(drained(&mut lanes), "cdef");
+        assert_eq!((lanes.waiting(), lanes.held_bytes()), (0, 0));
+    }
+
+    #[test]
+    fn a_lane_may_answer_in_several_chunks() {
+        let mut lanes = Lanes::new(1);
+        for _ in 0..4 {
+            lanes.expect(0);
+        }
+        lanes.put(replies(0, &["a"]));
+        lanes.put(replies(0, &["b", "c"]));
+        assert_eq!(drained(&mut lanes), "abc");
+        lanes.put(replies(0, &["d"]));
+        assert_eq!(drained(&mut lanes), "d");
+    }
+}

@@ -1,0 +1,77 @@
+//! How long commands take, without two clock reads a call.
+//!
+//! Calls of one command in a row share one measurement: a pipeline of a thousand equal calls costs two readings.
+
+use mayfly_command::CommandId;
+
+use crate::counters::ThreadCounters;
+
+/// Nanoseconds since some fixed moment, monotonic. The server brings a clock, the simulator its own.
+pub type Stopwatch<'a> = &'a dyn Fn() -> u64;
+
+/// Adds calls, errors and time to a thread's counters, one run of equal commands at a time.
+pub struct Meter<'a> {
+    counters: &'a ThreadCounters,
+    stopwatch: Stopwatch<'a>,
+    running: Option<Running>,
+}
+
+struct Running {
+    command: CommandId,
+    since_nanos: u64,
+    calls: u64,
+    errors: u64,
+}
+
+impl<'a> Meter<'a> {
+    pub fn new(counters: &'a ThreadCounters, stopwatch: Stopwatch<'a>) -> Self {
+        Meter { counters, stopwatch, running: None }
+    }
+
+    /// A call of `command` begins.
+    #[inline]
+    pub fn begin(&mut self, command: CommandId) {
+        match &mut self.running {
+            Some(running) if running.command == command => running.calls += 1,
+            _ => self.change(command),
+        }
+    }
+
+    /// The call that began last answered an error.
+    pub fn error(&mut self) {
+        if let Some(running) = &mut self.running {
+            running.errors += 1;
+        }
+    }
+
+    /// What follows is no call.
+    pub fn stop(&mut self) {
+        if self.running.is_some() {
+            let now = (self.stopwatch)();
+            self.close(now);
+        }
+    }
+
+    fn change(&mut self, command: CommandId) {
+        let now = (self.stopwatch)();
+        self.close(now);
+        self.running = Some(Running { command, since_nanos: now, calls: 1, errors: 0 });
+    }
+
+    fn close(&mut self, now_nanos: u64) {
+        if let Some(ended) = self.running.take() {
+            let counters = self.counters.command(ended.command);
+            counters.calls.add(ended.calls);
+            counters.nanos.record_many(now_nanos.saturating_sub(ended.since_nanos), ended.calls);
+            if ended.errors > 0 {
+                counters.errors.add(ended.errors);
+            }
+        }
+    }
+}
+
+impl Drop for Meter<'_> {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
