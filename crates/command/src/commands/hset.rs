@@ -29,8 +29,12 @@ fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
 }
 
 /// Sets all pairs from position `first` on in the hash at position 1; the number of new fields.
-pub(super) fn set_pairs(context: &mut DataContext<'_>, words: Words<'_>, first: usize) -> Result<i64, CommandError> {
-    if (words.len() - first) % 2 != 0 {
+pub(super) fn set_pairs(
+    context: &mut DataContext<'_>,
+    words: Words<'_>,
+    first: usize,
+) -> Result<i64, CommandError> {
+    if !(words.len() - first).is_multiple_of(2) {
         return Err(CommandError::WrongArity);
     }
     let mut hash = context.data.open_or_create(words.at(1));

@@ -1,0 +1,106 @@
+//! `HINCRBY key field increment`
+
+use crate::argument::Argument;
+use crate::context::DataContext;
+use crate::error::{CommandError, Outcome};
+use crate::number;
+use crate::spec::{Flags, Group, KeySpec, Run, Spec, access};
+use crate::words::Words;
+
+pub static SPEC: Spec = Spec {
+    name: "hincrby",
+    summary: "Adds to the integer in a field of a hash, 0 if it is new; the hash's TTL stays.",
+    since: "2.0.0",
+    complexity: "O(1)",
+    group: Group::Hash,
+    arity: 4,
+    flags: Flags::WRITE.and(Flags::DENYOOM).and(Flags::FAST),
+    keys: &[KeySpec::at(1, access::READ_UPDATE)],
+    arguments: &[Argument::key("key"), Argument::string("field"), Argument::integer("increment")],
+    run: Run::Keys(run),
+};
+
+const VALUE_NOT_AN_INTEGER: CommandError = CommandError::fixed("ERR hash value is not an integer");
+const OVERFLOW: CommandError = CommandError::fixed("ERR increment or decrement would overflow");
+
+fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
+    let increment = words.integer(3)?;
+    let mut sum = 0;
+    change_value(context, words, |value| {
+        let value = value.map_or(Some(0), number::integer).ok_or(VALUE_NOT_AN_INTEGER)?;
+        sum = value.checked_add(increment).ok_or(OVERFLOW)?;
+        Ok(sum.to_string().into_bytes())
+    })?;
+    context.reply.integer(sum);
+    Ok(())
+}
+
+/// Sets the field at position 2 of the hash at position 1 to what `change` makes of its value, if it has one.
+/// Returns the new value. An error of `change` leaves everything as it is.
+pub(super) fn change_value(
+    context: &mut DataContext<'_>,
+    words: Words<'_>,
+    change: impl FnOnce(Option<&[u8]>) -> Result<Vec<u8>, CommandError>,
+) -> Result<Vec<u8>, CommandError> {
+    let (key, field) = (words.at(1), words.at(2));
+    let hash = context.data.open(key);
+    let value = change(hash.as_ref().and_then(|hash| hash.get(field)))?;
+    let mut hash = match hash {
+        Some(hash) => hash,
+        None => context.data.open_or_create(key),
+    };
+    hash.set(field, &value);
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{Fixture, replay};
+
+    const NOT_AN_INTEGER: &str = "(error) ERR value is not an integer or out of range";
+    const OVERFLOW: &str = "(error) ERR increment or decrement would overflow";
+
+    #[test]
+    fn cases() {
+        replay(&[
+            ("HINCRBY h n 5", "(integer) 5"),
+            ("HINCRBY h n -7", "(integer) -2"),
+            ("HGET h n", "\"-2\""),
+            ("HINCRBY h n -9223372036854775807", OVERFLOW),
+            ("HINCRBY h n -9223372036854775806", "(integer) -9223372036854775808"),
+            ("HINCRBY h n -1", OVERFLOW),
+            ("HINCRBY h n 9223372036854775807", "(integer) -1"),
+            ("HINCRBY h m 9223372036854775807", "(integer) 9223372036854775807"),
+            ("HINCRBY h m 1", OVERFLOW),
+            ("HGET h m", "\"9223372036854775807\""),
+            ("HINCRBY h n", "(error) ERR wrong number of arguments for 'hincrby' command"),
+        ]);
+    }
+
+    #[test]
+    fn integers_are_strict_on_both_sides() {
+        let mut fixture = Fixture::new();
+        for word in ["\" 1\"", "\"1 \"", "01", "+1", "-0", "1.0", "\"\"", "x", "9223372036854775808"] {
+            assert_eq!(fixture.run(&format!("HINCRBY new n {word}")), NOT_AN_INTEGER, "{word}");
+            fixture.run(&format!("HSET h n {word}"));
+            assert_eq!(fixture.run("HINCRBY h n 1"), "(error) ERR hash value is not an integer", "{word}");
+        }
+        fixture.replay(&[
+            ("HGET h n", "\"9223372036854775808\""),
+            ("HINCRBY h n x", NOT_AN_INTEGER),
+            ("EXISTS new", "(integer) 0"),
+        ]);
+    }
+
+    #[test]
+    fn the_ttl_stays() {
+        replay(&[
+            ("HSETEX h n 1 10", "(integer) 1"),
+            ("HINCRBY h n 1", "(integer) 2"),
+            ("TTL h", "(integer) 10"),
+            ("WAIT 10000", ""),
+            ("HINCRBY h n 1", "(integer) 1"),
+            ("TTL h", "(integer) -1"),
+        ]);
+    }
+}
