@@ -14,13 +14,14 @@
 use std::sync::Arc;
 
 use mayfly_resp::{Decoded, Decoder, Protocol, ReplyReader, ReplyWriter, RequestLimits};
-use mayfly_store::{Key, KeyHasher, Keyspace, StoreOptions, UnixMillis};
+use mayfly_store::{KeyHasher, Keyspace, StoreOptions, UnixMillis};
 
 use crate::client::{ClientCard, ClientState};
 use crate::context::{Data, DataContext, SessionContext, Shards};
+use crate::cursor::Cursor;
 use crate::error::CommandError;
 use crate::host::{Host, HostFacts};
-use crate::routing::Router;
+use crate::routing::{Router, ShardId};
 use crate::spec::{Flags, Run};
 use crate::table::{Command, Table};
 use crate::words::Words;
@@ -28,32 +29,39 @@ use crate::words::Words;
 /// When every fixture starts: 2026-01-01T00:00:00Z.
 pub const START: UnixMillis = UnixMillis(1_767_225_600_000);
 
-/// Runs requests on a fresh fixture and compares their replies.
+/// Runs requests on a fresh fixture of one shard, then on one of four, and compares their replies.
 #[track_caller]
 pub fn replay(cases: &[(&str, &str)]) {
     Fixture::new().replay(cases);
+    Fixture::with_shards(4).replay(cases);
 }
 
-/// One client of one shard.
+/// One client of one shard or of several.
 pub struct Fixture {
     pub now: UnixMillis,
-    pub keyspace: Keyspace,
     pub client: ClientState,
     pub host: TestHost,
+    keyspaces: Vec<Option<Box<Keyspace>>>,
     router: Router,
     random: fastrand::Rng,
 }
 
 impl Fixture {
     pub fn new() -> Self {
+        Self::with_shards(1)
+    }
+
+    /// A fixture whose keys are spread over `shards` shards. A command holds those alone that its route names.
+    pub fn with_shards(shards: u16) -> Self {
         let hasher = KeyHasher::from_seed(1);
+        let keyspace = |_| Some(Box::new(Keyspace::new(StoreOptions::default(), hasher.clone())));
         let card = ClientCard::new(7, "127.0.0.1:50000".into(), "127.0.0.1:6379".into(), START.0);
         Fixture {
             now: START,
-            keyspace: Keyspace::new(StoreOptions::default(), hasher.clone()),
             client: ClientState::new(Arc::new(card), true),
             host: TestHost::default(),
-            router: Router::new(hasher, 1),
+            keyspaces: (0..shards).map(keyspace).collect(),
+            router: Router::new(hasher, shards),
             random: fastrand::Rng::with_seed(1),
         }
     }
@@ -67,18 +75,21 @@ impl Fixture {
                 continue;
             }
             if *line == "RECLAIM" {
-                while self.keyspace.reclaim(self.now, 256, &mut |_, _, _| {}).more {}
+                for keyspace in self.keyspaces.iter_mut().flatten() {
+                    while keyspace.reclaim(self.now, 256, &mut |_, _, _| {}).more {}
+                }
                 continue;
             }
             let got = self.run(line);
             assert!(*expected == "*" || got == *expected, "{line}\n  expected {expected}\n  got      {got}");
-            self.keyspace.check();
+            self.keyspaces.iter().flatten().for_each(|keyspace| keyspace.check());
         }
     }
 
     /// Look-ups so far: hits and misses.
     pub fn lookups(&self) -> (u64, u64) {
-        (self.keyspace.stats().hits, self.keyspace.stats().misses)
+        let stats = || self.keyspaces.iter().flatten().map(|keyspace| keyspace.stats());
+        (stats().map(|stats| stats.hits).sum(), stats().map(|stats| stats.misses).sum())
     }
 
     /// Runs one inline request and shows its reply as redis-cli does.
@@ -129,13 +140,35 @@ impl Fixture {
             Run::Keys(run) | Run::AllShards(run) | Run::Cursor(run) => {
                 let first =
                     command.spec.key_positions(words.len()).next().map_or(&b""[..], |at| words.at(at));
-                let routed = Key { ..self.router.key(first) };
-                let shards = Shards::One(&mut self.keyspace);
+                let routed = self.router.key(first);
+                let mut held = self.take_routed(command, words);
+                let shards = match held.iter().flatten().count() {
+                    1 => Shards::One(held.iter_mut().flatten().next().expect("one is held")),
+                    _ => Shards::Many(&mut held),
+                };
                 let data = Data::new(shards, &self.router, routed, self.client.database, self.now);
                 let mut context = DataContext { data, host: &self.host, random: &mut self.random, reply };
                 context.run(command, run, words);
+                for (home, held) in self.keyspaces.iter_mut().zip(held) {
+                    *home = held.or(home.take());
+                }
             }
         }
+    }
+
+    /// The keyspaces of the shards that a call is routed to, each at its place.
+    fn take_routed(&mut self, command: &Command, words: Words<'_>) -> Vec<Option<Box<Keyspace>>> {
+        let router = &self.router;
+        let shards: Vec<ShardId> = match command.spec.run {
+            Run::AllShards(_) => router.all().collect(),
+            Run::Cursor(_) => vec![Cursor::shard_of(words.at(1), router)],
+            _ => {
+                let keys = command.spec.key_positions(words.len()).map(|at| router.key(words.at(at)));
+                keys.map(|key| router.shard_of(key)).collect()
+            }
+        };
+        let places = router.all().zip(&mut self.keyspaces);
+        places.map(|(shard, home)| if shards.contains(&shard) { home.take() } else { None }).collect()
     }
 }
 

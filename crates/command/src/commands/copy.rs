@@ -104,18 +104,20 @@ mod tests {
 
     #[test]
     fn another_database_is_another_place() {
-        let mut fixture = Fixture::new();
-        fixture.replay(&[
-            ("HSETEX a f 1 10", "(integer) 1"),
-            ("COPY a a DB 1", "(integer) 1"),
-            ("COPY a a DB 1", "(integer) 0"),
-            ("COPY a a DB 1 REPLACE", "(integer) 1"),
-            ("COPY a b REPLACE DB 15", "(integer) 1"),
-            ("EXISTS b", "(integer) 0"),
-        ]);
-        for (database, key) in [(1, "a"), (15, "b")] {
-            fixture.client.database = database;
-            fixture.replay(&[(&format!("TTL {key}"), "(integer) 10"), ("DBSIZE", "(integer) 1")]);
+        for shards in [1, 4] {
+            let mut fixture = Fixture::with_shards(shards);
+            fixture.replay(&[
+                ("HSETEX a f 1 10", "(integer) 1"),
+                ("COPY a a DB 1", "(integer) 1"),
+                ("COPY a a DB 1", "(integer) 0"),
+                ("COPY a a DB 1 REPLACE", "(integer) 1"),
+                ("COPY a b REPLACE DB 15", "(integer) 1"),
+                ("EXISTS b", "(integer) 0"),
+            ]);
+            for (database, key) in [(1, "a"), (15, "b")] {
+                fixture.client.database = database;
+                fixture.replay(&[(&format!("TTL {key}"), "(integer) 10"), ("DBSIZE", "(integer) 1")]);
+            }
         }
     }
 

@@ -62,24 +62,26 @@ mod tests {
 
     #[test]
     fn keys_past_their_deadline_do_not_count_before_the_wheel_turns() {
-        let mut fixture = Fixture::new();
-        for number in 0..1_000 {
-            fixture.run(&format!("HSETEX key:{number} f v {}", 1 + number % 2));
+        for shards in [1, 4] {
+            let mut fixture = Fixture::with_shards(shards);
+            for number in 0..1_000 {
+                fixture.run(&format!("HSETEX key:{number} f v {}", 1 + number % 2));
+            }
+            fixture.replay(&[
+                // A deadline that moved later is not one that has come.
+                ("EXPIRE key:0 100", "(integer) 1"),
+                ("EXPIRE key:1 100", "(integer) 1"),
+                ("PERSIST key:2", "(integer) 1"),
+                ("DBSIZE", "(integer) 1000"),
+                ("WAIT 1000", ""),
+                ("DBSIZE", "(integer) 502"),
+                ("WAIT 1000", ""),
+                ("DBSIZE", "(integer) 3"),
+                ("RECLAIM", ""),
+                ("DBSIZE", "(integer) 3"),
+                ("WAIT 98000", ""),
+                ("DBSIZE", "(integer) 1"),
+            ]);
         }
-        fixture.replay(&[
-            // A deadline that moved later is not one that has come.
-            ("EXPIRE key:0 100", "(integer) 1"),
-            ("EXPIRE key:1 100", "(integer) 1"),
-            ("PERSIST key:2", "(integer) 1"),
-            ("DBSIZE", "(integer) 1000"),
-            ("WAIT 1000", ""),
-            ("DBSIZE", "(integer) 502"),
-            ("WAIT 1000", ""),
-            ("DBSIZE", "(integer) 3"),
-            ("RECLAIM", ""),
-            ("DBSIZE", "(integer) 3"),
-            ("WAIT 98000", ""),
-            ("DBSIZE", "(integer) 1"),
-        ]);
     }
 }

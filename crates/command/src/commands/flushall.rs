@@ -38,8 +38,8 @@ mod tests {
 
     #[test]
     fn every_database_is_emptied() {
-        for line in ["FLUSHALL", "FLUSHALL async", "FLUSHALL SYNC"] {
-            let mut fixture = Fixture::new();
+        for (line, shards) in ["FLUSHALL", "FLUSHALL async", "FLUSHALL SYNC"].into_iter().zip([1, 2, 4]) {
+            let mut fixture = Fixture::with_shards(shards);
             fixture.replay(&[
                 ("HSETEX a f 1 10", "(integer) 1"),
                 ("COPY a a DB 15", "(integer) 1"),

@@ -50,8 +50,8 @@ mod tests {
 
     #[test]
     fn only_the_selected_database_is_emptied() {
-        for line in ["FLUSHDB", "FLUSHDB ASYNC", "FLUSHDB sync"] {
-            let mut fixture = Fixture::new();
+        for (line, shards) in ["FLUSHDB", "FLUSHDB ASYNC", "FLUSHDB sync"].into_iter().zip([1, 2, 4]) {
+            let mut fixture = Fixture::with_shards(shards);
             fixture.replay(&[
                 (line, "OK"),
                 ("HSETEX a f 1 10", "(integer) 1"),

@@ -71,17 +71,19 @@ mod tests {
 
     #[test]
     fn every_key_of_the_selected_database_comes_once() {
-        let mut fixture = Fixture::new();
-        for number in 0..3_000 {
-            fixture.run(&format!("HSET key:{number} f v"));
+        for shards in [1, 4] {
+            let mut fixture = Fixture::with_shards(shards);
+            for number in 0..3_000 {
+                fixture.run(&format!("HSET key:{number} f v"));
+            }
+            fixture.replay(&[("COPY key:1 elsewhere DB 1", "(integer) 1")]);
+            let reply = fixture.run("KEYS *");
+            let mut keys: Vec<_> = reply.lines().filter_map(|line| line.split('"').nth(1)).collect();
+            keys.sort_unstable();
+            keys.dedup();
+            assert_eq!((keys.len(), reply.lines().count()), (3_000, 3_000));
+            fixture.client.database = 1;
+            fixture.replay(&[("KEYS *", "1) \"elsewhere\"")]);
         }
-        fixture.replay(&[("COPY key:1 elsewhere DB 1", "(integer) 1")]);
-        let reply = fixture.run("KEYS *");
-        let mut keys: Vec<_> = reply.lines().filter_map(|line| line.split('"').nth(1)).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        assert_eq!((keys.len(), reply.lines().count()), (3_000, 3_000));
-        fixture.client.database = 1;
-        fixture.replay(&[("KEYS *", "1) \"elsewhere\"")]);
     }
 }

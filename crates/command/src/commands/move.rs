@@ -59,28 +59,30 @@ mod tests {
 
     #[test]
     fn the_ttl_moves_along() {
-        let mut fixture = Fixture::new();
-        fixture.replay(&[
-            ("MOVE h 1", "(integer) 0"),
-            ("HSETEX h f v 10", "(integer) 1"),
-            ("MOVE h 1", "(integer) 1"),
-            ("EXISTS h", "(integer) 0"),
-            ("HSET h f other", "(integer) 1"),
-            ("MOVE h 1", "(integer) 0"),
-            ("HGET h f", "\"other\""),
-        ]);
-        fixture.client.database = 1;
-        fixture.replay(&[
-            ("TTL h", "(integer) 10"),
-            ("HGET h f", "\"v\""),
-            ("WAIT 10000", ""),
-            ("MOVE h 2", "(integer) 0"),
-        ]);
-        // Past its deadline it is not in the way.
-        fixture.client.database = 0;
-        fixture.replay(&[("MOVE h 1", "(integer) 1"), ("RECLAIM", ""), ("EXISTS h", "(integer) 0")]);
-        fixture.client.database = 1;
-        fixture.replay(&[("HGET h f", "\"other\""), ("TTL h", "(integer) -1")]);
+        for shards in [1, 4] {
+            let mut fixture = Fixture::with_shards(shards);
+            fixture.replay(&[
+                ("MOVE h 1", "(integer) 0"),
+                ("HSETEX h f v 10", "(integer) 1"),
+                ("MOVE h 1", "(integer) 1"),
+                ("EXISTS h", "(integer) 0"),
+                ("HSET h f other", "(integer) 1"),
+                ("MOVE h 1", "(integer) 0"),
+                ("HGET h f", "\"other\""),
+            ]);
+            fixture.client.database = 1;
+            fixture.replay(&[
+                ("TTL h", "(integer) 10"),
+                ("HGET h f", "\"v\""),
+                ("WAIT 10000", ""),
+                ("MOVE h 2", "(integer) 0"),
+            ]);
+            // Past its deadline it is not in the way.
+            fixture.client.database = 0;
+            fixture.replay(&[("MOVE h 1", "(integer) 1"), ("RECLAIM", ""), ("EXISTS h", "(integer) 0")]);
+            fixture.client.database = 1;
+            fixture.replay(&[("HGET h f", "\"other\""), ("TTL h", "(integer) -1")]);
+        }
     }
 
     #[test]

@@ -81,28 +81,32 @@ mod tests {
 
     #[test]
     fn a_key_past_its_deadline_is_never_chosen() {
-        let mut fixture = Fixture::new();
-        for number in 0..500 {
-            fixture.run(&format!("HSETEX gone:{number} f v 1"));
+        for shards in [1, 4] {
+            let mut fixture = Fixture::with_shards(shards);
+            for number in 0..500 {
+                fixture.run(&format!("HSETEX gone:{number} f v 1"));
+            }
+            fixture.replay(&[("HSET here f v", "(integer) 1"), ("WAIT 1000", "")]);
+            for _ in 0..50 {
+                fixture.replay(&[("RANDOMKEY", "\"here\"")]);
+            }
+            fixture.replay(&[("DEL here", "(integer) 1"), ("RANDOMKEY", "(nil)")]);
         }
-        fixture.replay(&[("HSET here f v", "(integer) 1"), ("WAIT 1000", "")]);
-        for _ in 0..50 {
-            fixture.replay(&[("RANDOMKEY", "\"here\"")]);
-        }
-        fixture.replay(&[("DEL here", "(integer) 1"), ("RANDOMKEY", "(nil)")]);
     }
 
     #[test]
     fn every_key_has_its_turn() {
-        let mut fixture = Fixture::new();
-        for number in 0..20 {
-            fixture.run(&format!("HSET key:{number} f v"));
+        for shards in [1, 4] {
+            let mut fixture = Fixture::with_shards(shards);
+            for number in 0..20 {
+                fixture.run(&format!("HSET key:{number} f v"));
+            }
+            let mut counts = HashMap::new();
+            for _ in 0..4_000 {
+                *counts.entry(fixture.run("RANDOMKEY")).or_insert(0) += 1;
+            }
+            assert_eq!(counts.len(), 20);
+            assert!(counts.values().all(|count| (50..800).contains(count)), "{counts:?}");
         }
-        let mut counts = HashMap::new();
-        for _ in 0..4_000 {
-            *counts.entry(fixture.run("RANDOMKEY")).or_insert(0) += 1;
-        }
-        assert_eq!(counts.len(), 20);
-        assert!(counts.values().all(|count| (50..800).contains(count)), "{counts:?}");
     }
 }

@@ -50,7 +50,7 @@ pub(super) fn rename(
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::replay;
+    use crate::testing::{Fixture, replay};
 
     #[test]
     fn cases() {
@@ -110,15 +110,17 @@ mod tests {
 
     #[test]
     fn large_hashes_keep_all_their_fields() {
-        let mut fixture = crate::testing::Fixture::new();
-        for field in 0..1_000 {
-            fixture.run(&format!("HSET a field:{field} {field}"));
+        for shards in [1, 4] {
+            let mut fixture = Fixture::with_shards(shards);
+            for field in 0..1_000 {
+                fixture.run(&format!("HSET a field:{field} {field}"));
+            }
+            fixture.replay(&[
+                ("HSET b f v", "(integer) 1"),
+                ("RENAME a b", "OK"),
+                ("HLEN b", "(integer) 1000"),
+                ("HGET b field:999", "\"999\""),
+            ]);
         }
-        fixture.replay(&[
-            ("HSET b f v", "(integer) 1"),
-            ("RENAME a b", "OK"),
-            ("HLEN b", "(integer) 1000"),
-            ("HGET b field:999", "\"999\""),
-        ]);
     }
 }

@@ -53,25 +53,27 @@ mod tests {
 
     #[test]
     fn the_databases_change_places_with_their_ttls() {
-        let mut fixture = Fixture::new();
-        fixture.replay(&[
-            ("HSETEX a f 1 10", "(integer) 1"),
-            ("HSET b f 2", "(integer) 1"),
-            ("MOVE b 9", "(integer) 1"),
-            ("SWAPDB 9 9", "OK"),
-            ("SWAPDB 0 9", "OK"),
-            ("EXISTS a b", "(integer) 1"),
-            ("HGET b f", "\"2\""),
-        ]);
-        fixture.client.database = 9;
-        fixture.replay(&[
-            ("TTL a", "(integer) 10"),
-            ("WAIT 10000", ""),
-            ("SWAPDB 9 3", "OK"),
-            ("DBSIZE", "(integer) 0"),
-        ]);
-        fixture.client.database = 3;
-        fixture.replay(&[("EXISTS a", "(integer) 0"), ("RECLAIM", ""), ("DBSIZE", "(integer) 0")]);
+        for shards in [1, 4] {
+            let mut fixture = Fixture::with_shards(shards);
+            fixture.replay(&[
+                ("HSETEX a f 1 10", "(integer) 1"),
+                ("HSET b f 2", "(integer) 1"),
+                ("MOVE b 9", "(integer) 1"),
+                ("SWAPDB 9 9", "OK"),
+                ("SWAPDB 0 9", "OK"),
+                ("EXISTS a b", "(integer) 1"),
+                ("HGET b f", "\"2\""),
+            ]);
+            fixture.client.database = 9;
+            fixture.replay(&[
+                ("TTL a", "(integer) 10"),
+                ("WAIT 10000", ""),
+                ("SWAPDB 9 3", "OK"),
+                ("DBSIZE", "(integer) 0"),
+            ]);
+            fixture.client.database = 3;
+            fixture.replay(&[("EXISTS a", "(integer) 0"), ("RECLAIM", ""), ("DBSIZE", "(integer) 0")]);
+        }
     }
 
     #[test]
