@@ -108,8 +108,11 @@ impl Request {
         }
         let start = reply.position();
         self.write_header(count, reply);
+        // A packed hash is small, but would be walked through for every draw.
+        let packed: Vec<_> = if hash.is_packed() { hash.fields().collect() } else { Vec::new() };
         for _ in 0..count {
-            if let Some(drawn) = hash.field_at_random(random.u64(..)) {
+            let drawn = random.choice(&packed).copied().or_else(|| hash.field_at_random(random.u64(..)));
+            if let Some(drawn) = drawn {
                 self.write(drawn, reply);
             }
             if reply.position() - start > REPEATS_BYTES_MAX {
