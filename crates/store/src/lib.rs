@@ -11,8 +11,8 @@
 //!          small     large: fields in a slab of their own, with an Index
 //! ```
 //!
-//! A hash, its key and its deadline are one [entry](entry): 32 bytes in a slab, and one allocation for key and
-//! fields while it is small. [Index](index) and [wheel] refer to it by its number. Everything that can take long
+//! A hash, its key and its deadline are one entry: 32 bytes in a slab, and one allocation for key and
+//! fields while it is small. Index and wheel refer to it by its number. Everything that can take long
 //! comes in steps of bounded work: growth touches a segment of the index, expiry and freeing go by the budget of
 //! [`Keyspace::reclaim`].
 //!
@@ -37,7 +37,7 @@
 //! - **S9** A slot of a slab holds a value or is in its chunk's list of vacant ones, and chunks with room are in
 //!   the list of open ones.
 //!
-//! Reading order: [`keyspace`], [`database`], [`entry`], [`packed`], [`index`], [`wheel`].
+//! Reading order: keyspace, database, entry, packed, [`index`], [`wheel`].
 
 pub(crate) mod database;
 pub(crate) mod entry;

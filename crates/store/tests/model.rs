@@ -245,7 +245,7 @@ impl World {
                 self.expire(at.database, &key_name(at.key), Some(self.now.saturating_add(span)));
             }
             Operation::ExpireAt { at, deadline } => {
-                self.expire(at.database, &key_name(at.key), Some(deadline))
+                self.expire(at.database, &key_name(at.key), Some(deadline));
             }
             Operation::ExpireMany { database, first, count, span } => {
                 for key in first..(first + count).min(KEYS) {
