@@ -22,7 +22,7 @@ pub static SPEC: Spec = Spec {
 fn run(context: &mut DataContext<'_>, _: Words<'_>) -> Outcome {
     let (number, now) = (context.data.database, context.data.now);
     let databases: Vec<&Database> =
-        context.data.keyspaces().map(|keyspace| &*keyspace.database_mut(number)).collect();
+        context.data.keyspaces().map(|keyspace| keyspace.database(number)).collect();
     let keys: usize = databases.iter().map(|database| database.len()).sum();
     let first = holder(databases.iter().map(|database| database.len()), context.random.usize(..keys.max(1)));
     // The next ones only where the first holds nothing but keys past their deadline.
