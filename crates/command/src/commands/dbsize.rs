@@ -32,7 +32,7 @@ fn run(context: &mut DataContext<'_>, _: Words<'_>) -> Outcome {
 
 /// Removes every key that is due at `now`, so that those left are the live ones: the tick's work, done at once.
 /// What is to be freed in pieces stays for the tick. Nobody is told of the expired keys, as on the tick.
-fn reclaim_due(keyspace: &mut Keyspace, now: UnixMillis) {
+pub(super) fn reclaim_due(keyspace: &mut Keyspace, now: UnixMillis) {
     loop {
         let due = keyspace.backlog(now);
         if due == 0 || keyspace.reclaim(now, due, &mut |_, _, _| {}).steps == 0 {

@@ -1,0 +1,53 @@
+//! One client as one line, as `CLIENT INFO` and `CLIENT LIST` show it: Redis' fields in Redis' order.
+//!
+//! Fields about what Mayfly does not have (subscriptions, transactions, `WATCH`, tracking) say that there is none.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use mayfly_store::UnixMillis;
+
+use crate::client::ClientCard;
+use crate::table::{Command, CommandId, Table};
+
+/// The line of a client at `now`, with its newline. `running` is the command it is in, where that is known
+/// better than by its card.
+pub(super) fn line(card: &ClientCard, now: UnixMillis, running: Option<&str>) -> String {
+    let seconds_since = |then: i64| (now.0 - then).max(0) / 1_000;
+    let idle = if running.is_some() { 0 } else { seconds_since(card.active_at.load(Relaxed)) };
+    let last_command = || Table::get().by_id(CommandId(card.last_command.load(Relaxed)));
+    let command = running.or_else(|| last_command().map(Command::full_name)).unwrap_or("NULL");
+    let input_waiting = card.input_waiting_bytes.load(Relaxed);
+    let output_waiting = card.output_waiting_bytes.load(Relaxed);
+    let names = card.names().clone();
+    format!(
+        "id={id} addr={address} laddr={local_address} fd=-1 name={name} age={age} idle={idle} flags={flags} \
+         db={database} sub=0 psub=0 ssub=0 multi=-1 watch=0 qbuf={input_waiting} qbuf-free=0 argv-mem=0 \
+         multi-mem=0 rbs=0 rbp=0 obl={output_waiting} oll=0 omem=0 tot-mem={memory} events=r cmd={command} \
+         user=default redir=-1 resp={protocol} lib-name={library} lib-ver={library_version} io-thread=0 \
+         tot-net-in={input} tot-net-out={output} tot-cmds={calls}\n",
+        id = card.id,
+        address = card.address,
+        local_address = card.local_address,
+        name = String::from_utf8_lossy(&names.name),
+        age = seconds_since(card.connected_at),
+        flags = flags(card),
+        database = card.database.load(Relaxed),
+        memory = input_waiting + output_waiting,
+        protocol = if card.resp3.load(Relaxed) { 3 } else { 2 },
+        library = String::from_utf8_lossy(&names.library),
+        library_version = String::from_utf8_lossy(&names.library_version),
+        input = card.input_bytes.load(Relaxed),
+        output = card.output_bytes.load(Relaxed),
+        calls = card.calls.load(Relaxed),
+    )
+}
+
+/// `N` for a client about which there is nothing special to say.
+fn flags(card: &ClientCard) -> &'static str {
+    match (card.no_evict.load(Relaxed), card.no_touch.load(Relaxed)) {
+        (false, false) => "N",
+        (true, false) => "e",
+        (false, true) => "T",
+        (true, true) => "eT",
+    }
+}

@@ -1,0 +1,91 @@
+//! `CLIENT <subcommand>`: a connection about itself and about the others.
+
+mod getname;
+mod id;
+mod info;
+mod line;
+mod list;
+mod no_evict;
+mod no_touch;
+mod setinfo;
+pub(super) mod setname;
+
+use crate::argument::Argument;
+use crate::context::SessionContext;
+use crate::documentation::{help_spec, reply_help};
+use crate::error::{CommandError, Outcome};
+use crate::spec::{Group, Run, Spec};
+use crate::words::{Words, is};
+
+pub static SPEC: Spec = Spec {
+    name: "client",
+    summary: "A container for client connection commands.",
+    since: "2.4.0",
+    complexity: "Depends on subcommand.",
+    group: Group::Connection,
+    arity: -2,
+    run: Run::Container(&[
+        &getname::SPEC,
+        &id::SPEC,
+        &info::SPEC,
+        &list::SPEC,
+        &no_evict::SPEC,
+        &no_touch::SPEC,
+        &setinfo::SPEC,
+        &setname::SPEC,
+        &HELP,
+    ]),
+    ..Spec::BLANK
+};
+
+static HELP: Spec = help_spec(Group::Connection, help);
+
+fn help(context: &mut SessionContext<'_>, _: Words<'_>) -> Outcome {
+    reply_help(&mut context.reply, &SPEC);
+    Ok(())
+}
+
+/// `<ON | OFF>`, as several subcommands take it.
+const SWITCH: [Argument; 1] =
+    [Argument::one_of("enabled", &[Argument::flag("on", "ON"), Argument::flag("off", "OFF")])];
+
+/// Reads [`SWITCH`].
+fn is_on(word: &[u8]) -> Result<bool, CommandError> {
+    match word {
+        word if is(word, "on") => Ok(true),
+        word if is(word, "off") => Ok(false),
+        _ => Err(CommandError::Syntax),
+    }
+}
+
+/// Whether a client may call itself that: `CLIENT LIST` separates by blanks and newlines.
+fn is_printable(word: &[u8]) -> bool {
+    word.iter().all(|byte| (b'!'..=b'~').contains(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{Fixture, replay};
+
+    #[test]
+    fn cases() {
+        replay(&[
+            ("CLIENT", "(error) ERR wrong number of arguments for 'client' command"),
+            ("CLIENT FOO", "(error) ERR unknown subcommand 'FOO'. Try CLIENT HELP."),
+            (
+                "CLIENT MAINT_NOTIFICATIONS",
+                "(error) ERR unknown subcommand 'MAINT_NOTIFICATIONS'. Try CLIENT HELP.",
+            ),
+            ("CLIENT HELP x", "(error) ERR wrong number of arguments for 'client|help' command"),
+        ]);
+    }
+
+    #[test]
+    fn help_begins_and_ends_as_in_redis() {
+        let help = Fixture::new().run("CLIENT HELP");
+        assert!(help.contains("CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:\n"), "{help}");
+        assert!(help.contains(") SETNAME connection-name\n"), "{help}");
+        assert!(help.contains(") NO-EVICT <ON | OFF>\n"), "{help}");
+        assert!(help.ends_with(") HELP\n19)     Print this help."), "{help}");
+    }
+}

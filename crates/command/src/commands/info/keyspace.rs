@@ -1,0 +1,69 @@
+//! What the shards hold and have counted, summed up.
+
+use mayfly_store::{Database, Keyspace, UnixMillis};
+
+use crate::commands::dbsize::reclaim_due;
+
+/// Sums over all shards.
+pub(super) struct Totals {
+    pub used_bytes: usize,
+    pub expired_by_wheel: u64,
+    pub expired_on_access: u64,
+    pub backlog: usize,
+    pub hits: u64,
+    pub misses: u64,
+    pub databases: Vec<DatabaseTotals>,
+}
+
+/// Sums of one logical database.
+#[derive(Clone, Copy, Default)]
+pub(super) struct DatabaseTotals {
+    pub keys: usize,
+    pub with_deadline: usize,
+    ttl_sum_ms: u128,
+}
+
+impl Totals {
+    pub fn new(databases: u16) -> Self {
+        Totals {
+            used_bytes: 0,
+            expired_by_wheel: 0,
+            expired_on_access: 0,
+            backlog: 0,
+            hits: 0,
+            misses: 0,
+            databases: vec![DatabaseTotals::default(); usize::from(databases)],
+        }
+    }
+
+    /// Adds one shard. With `exact` counts of keys, those past their deadline are removed before.
+    pub fn add(&mut self, keyspace: &mut Keyspace, now: UnixMillis, exact: bool) {
+        self.backlog += keyspace.backlog(now);
+        if exact {
+            reclaim_due(keyspace, now);
+        }
+        let stats = keyspace.stats();
+        self.used_bytes += keyspace.bytes();
+        self.expired_by_wheel += stats.expired_by_wheel;
+        self.expired_on_access += stats.expired_on_access;
+        self.hits += stats.hits;
+        self.misses += stats.misses;
+        for (totals, index) in self.databases.iter_mut().zip(0..keyspace.databases()) {
+            totals.add(keyspace.database(index), now);
+        }
+    }
+}
+
+impl DatabaseTotals {
+    /// Mean time to live of the keys that have a deadline.
+    pub fn average_ttl_ms(&self) -> u128 {
+        self.ttl_sum_ms.checked_div(self.with_deadline as u128).unwrap_or(0)
+    }
+
+    fn add(&mut self, database: &Database, now: UnixMillis) {
+        let with_deadline = database.len_with_deadline();
+        self.keys += database.len();
+        self.with_deadline += with_deadline;
+        self.ttl_sum_ms += u128::from(database.average_ttl_ms(now)) * with_deadline as u128;
+    }
+}

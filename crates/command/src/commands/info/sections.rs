@@ -1,0 +1,289 @@
+//! The sections of `INFO`: one function each.
+
+use std::env::consts::{ARCH, OS};
+use std::fmt::Display;
+
+use super::Facts;
+
+/// A section.
+pub(super) struct Section {
+    /// Its heading; its name in a request whatever the case.
+    pub title: &'static str,
+    pub shown: Shown,
+    pub write: fn(&Facts, &mut String),
+}
+
+impl Section {
+    /// Whether it needs exact counts of keys, which cost time while many have just come due.
+    pub fn counts_keys(&self) -> bool {
+        self.title == "Keyspace"
+    }
+}
+
+/// When a section is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// Unless others are named.
+    ByDefault,
+    /// When it or all are named.
+    OnDemand,
+}
+
+/// All sections, in Redis' order.
+pub(super) const SECTIONS: [Section; 12] = [
+    Section { title: "Server", shown: Shown::ByDefault, write: server },
+    Section { title: "Clients", shown: Shown::ByDefault, write: clients },
+    Section { title: "Memory", shown: Shown::ByDefault, write: memory },
+    Section { title: "Persistence", shown: Shown::ByDefault, write: persistence },
+    Section { title: "Stats", shown: Shown::ByDefault, write: stats },
+    Section { title: "Replication", shown: Shown::ByDefault, write: replication },
+    Section { title: "CPU", shown: Shown::ByDefault, write: cpu },
+    Section { title: "Modules", shown: Shown::ByDefault, write: |_, _| {} },
+    Section { title: "Commandstats", shown: Shown::OnDemand, write: commandstats },
+    // Errors are counted, not told apart.
+    Section { title: "Errorstats", shown: Shown::ByDefault, write: |_, _| {} },
+    Section { title: "Cluster", shown: Shown::ByDefault, write: cluster },
+    Section { title: "Keyspace", shown: Shown::ByDefault, write: keyspace },
+];
+
+fn field(text: &mut String, name: &str, value: impl Display) {
+    text.push_str(&format!("{name}:{value}\r\n"));
+}
+
+fn zeros(text: &mut String, names: &[&str]) {
+    names.iter().for_each(|name| field(text, name, 0));
+}
+
+/// A number of bytes, and again for people to read.
+fn bytes(text: &mut String, name: &str, value: u64) {
+    field(text, name, value);
+    field(text, &format!("{name}_human"), human(value));
+}
+
+/// `2.03M`, as Redis shows bytes.
+fn human(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["K", "M", "G", "T", "P"];
+    if bytes < 1024 {
+        return format!("{bytes}B");
+    }
+    let mut value = bytes as f64 / 1024.0;
+    let mut units = UNITS.iter();
+    let mut unit = units.next();
+    while value >= 1024.0 && units.len() > 0 {
+        value /= 1024.0;
+        unit = units.next();
+    }
+    format!("{value:.2}{}", unit.unwrap_or(&""))
+}
+
+fn server(facts: &Facts, text: &mut String) {
+    let host = &facts.host;
+    field(text, "redis_version", crate::REDIS_VERSION);
+    field(text, "mayfly_version", crate::MAYFLY_VERSION);
+    field(text, "redis_git_sha1", "00000000");
+    field(text, "redis_git_dirty", 0);
+    field(text, "redis_build_id", 0);
+    field(text, "redis_mode", "standalone");
+    field(text, "os", format_args!("{OS} {ARCH}"));
+    field(text, "arch_bits", usize::BITS);
+    field(text, "process_id", host.process_id);
+    field(text, "process_supervised", "no");
+    field(text, "run_id", &host.run_id);
+    field(text, "tcp_port", host.port);
+    field(text, "server_time_usec", facts.now_ms.saturating_mul(1_000));
+    field(text, "uptime_in_seconds", host.uptime_seconds);
+    field(text, "uptime_in_days", host.uptime_seconds / 86_400);
+    field(text, "executable", &host.executable);
+    field(text, "config_file", &host.config_file);
+    field(text, "mayfly_shards", facts.shards);
+}
+
+fn clients(facts: &Facts, text: &mut String) {
+    field(text, "connected_clients", facts.host.connections);
+    field(text, "cluster_connections", 0);
+    field(text, "maxclients", facts.host.connections_max);
+    zeros(
+        text,
+        &[
+            "blocked_clients",
+            "tracking_clients",
+            "pubsub_clients",
+            "watching_clients",
+            "clients_in_timeout_table",
+            "total_watched_keys",
+            "total_blocking_keys",
+            "total_blocking_keys_on_nokey",
+        ],
+    );
+}
+
+fn memory(facts: &Facts, text: &mut String) {
+    let host = &facts.host;
+    let used = facts.totals.used_bytes as u64;
+    // The peak of the data alone is not kept: the peak of the process bounds it.
+    let peak = host.resident_bytes_max.max(used);
+    bytes(text, "used_memory", used);
+    bytes(text, "used_memory_rss", host.resident_bytes);
+    bytes(text, "used_memory_peak", peak);
+    field(text, "used_memory_peak_perc", format_args!("{:.2}%", 100.0 * ratio(used, peak)));
+    field(text, "used_memory_dataset", used);
+    bytes(text, "total_system_memory", host.machine_bytes);
+    bytes(text, "used_memory_lua", 0);
+    bytes(text, "used_memory_scripts", 0);
+    field(text, "number_of_cached_scripts", 0);
+    bytes(text, "maxmemory", 0);
+    field(text, "maxmemory_policy", "noeviction");
+    field(text, "mem_fragmentation_ratio", format_args!("{:.2}", ratio(host.resident_bytes, used)));
+    field(text, "mem_fragmentation_bytes", i128::from(host.resident_bytes) - i128::from(used));
+    zeros(
+        text,
+        &[
+            "mem_not_counted_for_evict",
+            "mem_replication_backlog",
+            "mem_total_replication_buffers",
+            "mem_clients_slaves",
+            "mem_cluster_links",
+            "mem_aof_buffer",
+            "active_defrag_running",
+        ],
+    );
+}
+
+fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// Nothing is written to disk.
+fn persistence(_: &Facts, text: &mut String) {
+    zeros(text, &["loading", "async_loading", "rdb_changes_since_last_save", "rdb_bgsave_in_progress"]);
+    field(text, "rdb_last_save_time", 0);
+    field(text, "rdb_last_bgsave_status", "ok");
+    field(text, "rdb_last_bgsave_time_sec", -1);
+    field(text, "rdb_current_bgsave_time_sec", -1);
+    zeros(text, &["rdb_saves", "rdb_last_cow_size"]);
+    zeros(text, &["aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"]);
+    field(text, "aof_last_rewrite_time_sec", -1);
+    field(text, "aof_current_rewrite_time_sec", -1);
+    field(text, "aof_last_bgrewrite_status", "ok");
+    field(text, "aof_last_write_status", "ok");
+    field(text, "aof_last_cow_size", 0);
+}
+
+fn stats(facts: &Facts, text: &mut String) {
+    let (host, totals) = (&facts.host, &facts.totals);
+    field(text, "total_connections_received", host.connections_total);
+    field(text, "total_commands_processed", host.commands_total);
+    field(text, "instantaneous_ops_per_sec", host.commands_per_second);
+    field(text, "total_net_input_bytes", host.input_bytes_total);
+    field(text, "total_net_output_bytes", host.output_bytes_total);
+    field(text, "rejected_connections", host.connections_rejected);
+    zeros(text, &["sync_full", "sync_partial_ok", "sync_partial_err", "expired_subkeys"]);
+    field(text, "expired_keys", totals.expired_by_wheel + totals.expired_on_access);
+    field(text, "mayfly_expired_by_wheel", totals.expired_by_wheel);
+    field(text, "mayfly_expired_on_access", totals.expired_on_access);
+    field(text, "mayfly_expiry_backlog", totals.backlog);
+    zeros(text, &["evicted_keys", "evicted_clients"]);
+    field(text, "keyspace_hits", totals.hits);
+    field(text, "keyspace_misses", totals.misses);
+    zeros(
+        text,
+        &[
+            "pubsub_channels",
+            "pubsub_patterns",
+            "pubsubshard_channels",
+            "latest_fork_usec",
+            "total_forks",
+            "migrate_cached_sockets",
+            "slave_expires_tracked_keys",
+            "active_defrag_hits",
+            "active_defrag_misses",
+            "active_defrag_key_hits",
+            "active_defrag_key_misses",
+            "tracking_total_keys",
+            "tracking_total_items",
+            "tracking_total_prefixes",
+        ],
+    );
+    field(text, "total_error_replies", host.errors_total);
+}
+
+/// A master without replicas. Its identity is that of the process.
+fn replication(facts: &Facts, text: &mut String) {
+    field(text, "role", "master");
+    field(text, "connected_slaves", 0);
+    field(text, "master_failover_state", "no-failover");
+    field(text, "master_replid", &facts.host.run_id);
+    field(text, "master_replid2", "0".repeat(40));
+    field(text, "master_repl_offset", 0);
+    field(text, "second_repl_offset", -1);
+    zeros(
+        text,
+        &[
+            "repl_backlog_active",
+            "repl_backlog_size",
+            "repl_backlog_first_byte_offset",
+            "repl_backlog_histlen",
+        ],
+    );
+}
+
+fn cpu(facts: &Facts, text: &mut String) {
+    let seconds = [
+        ("used_cpu_sys", facts.host.system_seconds),
+        ("used_cpu_user", facts.host.user_seconds),
+        ("used_cpu_sys_children", 0.0),
+        ("used_cpu_user_children", 0.0),
+    ];
+    for (name, seconds) in seconds {
+        field(text, name, format_args!("{seconds:.6}"));
+    }
+}
+
+/// Commands that were refused before they ran are not told apart from those that never came.
+fn commandstats(facts: &Facts, text: &mut String) {
+    for command in &facts.host.commands {
+        let per_call = if command.calls == 0 { 0.0 } else { command.micros as f64 / command.calls as f64 };
+        text.push_str(&format!(
+            "cmdstat_{}:calls={},usec={},usec_per_call={per_call:.2},rejected_calls=0,failed_calls={}\r\n",
+            command.name, command.calls, command.micros, command.errors
+        ));
+    }
+}
+
+fn cluster(_: &Facts, text: &mut String) {
+    field(text, "cluster_enabled", 0);
+}
+
+/// A line for each database that is not empty.
+fn keyspace(facts: &Facts, text: &mut String) {
+    for (index, database) in
+        facts.totals.databases.iter().enumerate().filter(|(_, database)| database.keys > 0)
+    {
+        text.push_str(&format!(
+            "db{index}:keys={},expires={},avg_ttl={},subexpiry=0\r\n",
+            database.keys,
+            database.with_deadline,
+            database.average_ttl_ms()
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_read_as_in_redis() {
+        for (bytes, expected) in [
+            (0, "0B"),
+            (1023, "1023B"),
+            (1024, "1.00K"),
+            (2_131_528, "2.03M"),
+            (25_276_530_688, "23.54G"),
+            (1 << 40, "1.00T"),
+            (u64::MAX, "16384.00P"),
+        ] {
+            assert_eq!(human(bytes), expected);
+        }
+    }
+}
