@@ -5,7 +5,6 @@
 
 mod flags;
 mod log;
-mod run;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -38,7 +37,7 @@ fn main() -> ExitCode {
 
 fn start(loaded: Loaded) -> ExitCode {
     log::install(&loaded.config.log);
-    match run::run(loaded) {
+    match mayfly_server::run(loaded) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => complain(FAILED, &error.to_string()),
     }

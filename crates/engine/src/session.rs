@@ -10,7 +10,7 @@ use mayfly_command::{
     ClientState, Command, CommandError, Flags, Host, Router, Run, SessionContext, ShardId, Table, Words,
 };
 use mayfly_resp::{
-    Decoded, Decoder, ReplyWriter, RequestLimits, UNAUTHENTICATED_BULK_BYTES_MAX, UNAUTHENTICATED_WORDS_MAX,
+    Decoded, Decoder, ReplyWriter, RequestLimits,
 };
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -87,7 +87,7 @@ impl Session {
             router,
             options,
         };
-        session.adapt_limits();
+        session.decoder.set_authenticated(session.client.authenticated);
         session
     }
 
@@ -196,7 +196,7 @@ impl Session {
     }
 
     fn take_request(&mut self, buffer: &[u8], surroundings: &Surroundings<'_>, meter: &mut Meter<'_>) {
-        let command = match self.look_up(Words::new(buffer, self.decoder.words())) {
+        let command = match self.look_up(buffer) {
             Ok(command) => command,
             Err(line) => return self.refuse(&line, surroundings.counters),
         };
@@ -245,29 +245,23 @@ impl Session {
 
     /// The command that is asked for, or the line that refuses the request.
     #[inline]
-    fn look_up(&mut self, words: Words<'_>) -> Result<&'static Command, String> {
-        let name = words.at(0);
+    fn look_up(&mut self, buffer: &[u8]) -> Result<&'static Command, String> {
+        let words = Words::new(buffer, self.decoder.words());
         let command = match &self.last_command {
             // Pipelines repeat their command, spelled alike.
-            Some((last, command)) if last == name => command,
-            _ => self.find(words)?,
+            Some((name, command)) if name == words.at(0) && command.spec.accepts(words.len()) => command,
+            _ => {
+                let command = Table::get().resolve(words).map_err(|error| error.line("").into_owned())?;
+                self.client.card.last_command.store(command.id.0, Relaxed);
+                // The name alone does not say which subcommand is meant.
+                let by_name_alone = !command.full_name().contains('|');
+                self.last_command = by_name_alone.then(|| (words.at(0).to_vec(), command));
+                command
+            }
         };
-        if !command.spec.accepts(words.len()) {
-            return Err(CommandError::WrongArity.line(command.full_name()).into_owned());
-        }
         if !self.client.authenticated && !command.spec.flags.has(Flags::NO_AUTH) {
             return Err("NOAUTH Authentication required.".to_owned());
         }
-        Ok(command)
-    }
-
-    #[cold]
-    fn find(&mut self, words: Words<'_>) -> Result<&'static Command, String> {
-        let command = Table::get().resolve(words).map_err(|error| error.line("").into_owned())?;
-        self.client.card.last_command.store(command.id.0, Relaxed);
-        // The name alone does not say which subcommand is meant.
-        let by_name_alone = !command.full_name().contains('|');
-        self.last_command = by_name_alone.then(|| (words.at(0).to_vec(), command));
         Ok(command)
     }
 
@@ -301,7 +295,7 @@ impl Session {
             self.answered();
         }
         if self.client.authenticated != was_authenticated {
-            self.adapt_limits();
+            self.decoder.set_authenticated(self.client.authenticated);
         }
     }
 
@@ -315,16 +309,6 @@ impl Session {
     fn answered(&mut self) {
         self.local.ends.push(self.local.bytes.len());
         self.lanes.expect(self.local.lane);
-    }
-
-    /// Who has not authenticated may send small requests only, as in Redis.
-    fn adapt_limits(&mut self) {
-        let mut limits = self.options.request;
-        if !self.client.authenticated {
-            limits.words_max = limits.words_max.min(UNAUTHENTICATED_WORDS_MAX);
-            limits.bulk_bytes_max = limits.bulk_bytes_max.min(UNAUTHENTICATED_BULK_BYTES_MAX);
-        }
-        self.decoder.set_limits(limits);
     }
 
     /// Gives every batch its burst and sends it off; local replies take their place.

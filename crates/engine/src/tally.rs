@@ -6,9 +6,15 @@ use crate::counters::Counter;
 ///
 /// One thread writes, any may take a [`TallySnapshot`]. With the sum kept beside the count, the mean of every
 /// bucket and the sum of all values are exact.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Tally {
     buckets: [Bucket; BUCKETS],
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Tally { buckets: std::array::from_fn(|_| Bucket::default()) }
+    }
 }
 
 #[derive(Debug, Default)]

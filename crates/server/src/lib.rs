@@ -1,1 +1,184 @@
-//! The process: actors, listener, clock, metrics, config, shutdown.
+//! The process: actors, listeners, clock, metrics, shutdown. The only crate with actix and threads.
+//!
+//! ```text
+//!  main thread                    shard thread 0                     shard thread 1 …
+//!  ┌───────────────────────┐      ┌───────────────────────────┐     ┌───────────────────────────┐
+//!  │ accept ── in turn ────┼─────►│ Connection  Connection …  │     │ Connection  Connection …  │
+//!  │ /metrics, /healthz    │      │     │ own shard: a call   │     │                           │
+//!  │ signals, shutdown     │      │     ▼                     │     │                           │
+//!  └───────────────────────┘      │ ShardActor ◄── messages ──┼─────┼─► ShardActor              │
+//!                                 │ timer wheel               │     │ timer wheel               │
+//!                                 └───────────────────────────┘     └───────────────────────────┘
+//! ```
+//!
+//! * Each shard thread is an actix arbiter: one [`shard::ShardActor`], and a [`connection::Connection`] actor for
+//!   each of its clients. What they share is in [`thread`].
+//! * A batch for the own thread's shard is a function call; one for another thread is one message there and one
+//!   back.
+//! * The actors are shells: what happens to hashes, time and order is decided in `mayfly-engine`.
+//!
+//! A panic anywhere ends the process (`panic = "abort"`): a half-changed shard must not live on.
+
+mod clients;
+mod clock;
+mod connection;
+mod error;
+mod host;
+mod http;
+mod listener;
+mod metrics;
+mod shard;
+mod shutdown;
+mod thread;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use actix::Actor;
+use actix_rt::{Arbiter, System};
+use mayfly_command::{MAYFLY_VERSION, Router, ShardId};
+use mayfly_config::Loaded;
+use mayfly_engine::{SessionOptions, Shard, ShardOptions};
+use mayfly_resp::RequestLimits;
+use mayfly_store::{KeyHasher, StoreOptions};
+
+pub use error::StartError;
+use host::ServerHost;
+use listener::Turns;
+use metrics::exporter::Exporter;
+pub use metrics::markdown as metrics_markdown;
+use shard::{Connect, ShardActor};
+use thread::{ShardPeer, Thread};
+
+/// Runs the server until a signal or `SHUTDOWN` ends it.
+///
+/// # Errors
+/// What keeps it from starting; see [`StartError`].
+pub fn run(loaded: Loaded) -> Result<(), StartError> {
+    // Taken before any thread is started, so that a taken port leaves nothing behind.
+    let client_listeners = listener::bind_clients(&loaded)?;
+    let metrics_listener = match loaded.config.metrics.enabled {
+        true => Some(listener::bind_metrics(&loaded)?),
+        false => None,
+    };
+    let shards = shard_count(&loaded);
+    let host = Arc::new(ServerHost::new(loaded, shards)?);
+    let hasher = KeyHasher::from_seed(getrandom::u64()?);
+    let router = Router::new(hasher, shards);
+    System::new().block_on(async move {
+        let signals = shutdown::Signals::new().map_err(StartError::Signals)?;
+        let (arbiters, peers) = start_shards(&host, &router)?;
+        let turns = Arc::new(Turns::new(peers.clone()));
+        let mut accepting = Vec::new();
+        for listener in client_listeners {
+            let address = listener.local_addr();
+            let listener = tokio::net::TcpListener::from_std(listener).map_err(StartError::Runtime)?;
+            if let Ok(address) = address {
+                host.port.store(address.port(), Relaxed);
+                tracing::info!(%address, "listening for clients");
+            }
+            accepting.push(actix_rt::spawn(listener::accept(
+                listener,
+                Arc::clone(&host),
+                Arc::clone(&turns),
+            )));
+        }
+        if let Some(listener) = metrics_listener {
+            let listener = tokio::net::TcpListener::from_std(listener).map_err(StartError::Runtime)?;
+            if let Ok(address) = listener.local_addr() {
+                tracing::info!(%address, "serving /metrics and /healthz");
+            }
+            let exporter = Arc::new(Exporter::new(Arc::clone(&host), peers.clone()));
+            actix_rt::spawn(http::serve(listener, exporter));
+        }
+        warn_if_open(&host.loaded);
+        tracing::info!(version = MAYFLY_VERSION, shards, config = %host.loaded.source, "ready");
+        let reason = signals.wait(&host).await;
+        shutdown::shut_down(reason, &host, accepting, &peers, arbiters).await;
+        Ok(())
+    })
+}
+
+fn shard_count(loaded: &Loaded) -> u16 {
+    match loaded.config.server.shards {
+        0 => std::thread::available_parallelism().map_or(1, |cores| cores.get().min(SHARDS_MAX) as u16),
+        shards => shards as u16,
+    }
+}
+
+/// Shards that the automatic choice does not exceed; the same bound as `server.shards`.
+const SHARDS_MAX: usize = 256;
+
+/// Starts every shard on an arbiter of its own and makes them known to each other.
+fn start_shards(
+    host: &Arc<ServerHost>,
+    router: &Router,
+) -> Result<(Vec<Arbiter>, Vec<ShardPeer>), StartError> {
+    let config = &host.loaded.config;
+    let session_options = SessionOptions {
+        request: RequestLimits {
+            words_max: config.limits.request_words_max as u32,
+            bulk_bytes_max: config.limits.bulk_bytes_max as u32,
+            inline_bytes_max: config.limits.inline_bytes_max as u32,
+            request_bytes_max: config.limits.request_bytes_max as u32,
+        },
+        window: config.limits.pipeline_window,
+        output_bytes_max: config.limits.output_bytes_max,
+    };
+    let shard_options = ShardOptions {
+        store: StoreOptions {
+            databases: config.server.databases as u16,
+            packed_fields_max: config.hash.packed_fields_max as u32,
+            packed_bytes_max: config.hash.packed_bytes_max as u32,
+        },
+        slice_entries_max: config.expiry.slice_entries_max,
+        output_bytes_max: config.limits.output_bytes_max,
+    };
+    let mut arbiters = Vec::new();
+    let mut peers = Vec::new();
+    for id in router.all() {
+        let arbiter = Arbiter::new();
+        let depth = Arc::new(AtomicU64::new(0));
+        let address = start_shard(
+            &arbiter,
+            id,
+            Arc::clone(host),
+            router.clone(),
+            (session_options.clone(), shard_options.clone()),
+            Arc::clone(&depth),
+            getrandom::u64()?,
+        );
+        peers.push(ShardPeer { address, depth });
+        arbiters.push(arbiter);
+    }
+    for peer in &peers {
+        peer.address.do_send(Connect(peers.clone()));
+    }
+    Ok((arbiters, peers))
+}
+
+fn start_shard(
+    arbiter: &Arbiter,
+    id: ShardId,
+    host: Arc<ServerHost>,
+    router: Router,
+    (session_options, shard_options): (SessionOptions, ShardOptions),
+    depth: Arc<AtomicU64>,
+    seed: u64,
+) -> actix::Addr<ShardActor> {
+    ShardActor::start_in_arbiter(&arbiter.handle(), move |_| {
+        let counters = Arc::clone(&host.counters[id.index()]);
+        let shard = Shard::new(id, router.clone(), shard_options, seed, Arc::clone(&counters));
+        ShardActor::new(Thread::new(host, router, session_options, shard, counters), depth)
+    })
+}
+
+/// An open door is a choice that the operator should see.
+fn warn_if_open(loaded: &Loaded) {
+    let server = &loaded.config.server;
+    if !server.password.is_set() && server.bind.iter().any(|address| !address.is_loopback()) {
+        tracing::warn!(
+            "reachable from other machines without a password; set server.password or server.bind"
+        );
+    }
+}

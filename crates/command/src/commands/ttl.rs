@@ -15,7 +15,7 @@ pub static SPEC: Spec = Spec {
     group: Group::Generic,
     arity: 2,
     flags: Flags::READONLY.and(Flags::FAST),
-    keys: &[KeySpec::at(1, access::LOOK)],
+    keys: &[KeySpec::at(1, access::READ)],
     arguments: &[Argument::key("key")],
     run: Run::Keys(run),
 };

@@ -1,0 +1,91 @@
+//! Who is connected: the registry behind `CLIENT LIST`, the limit of connections and their counters.
+//!
+//! A lock is taken when a client comes, goes or asks for the list; never for a command on data.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hashbrown::HashMap;
+use mayfly_command::ClientCard;
+
+/// All connected clients.
+#[derive(Debug)]
+pub struct Clients {
+    connections_max: usize,
+    cards: Mutex<HashMap<u64, Arc<ClientCard>>>,
+    accepted: AtomicU64,
+    rejected: AtomicU64,
+}
+
+impl Clients {
+    /// An empty registry for at most `connections_max` clients.
+    pub fn new(connections_max: usize) -> Self {
+        Clients {
+            connections_max,
+            cards: Mutex::default(),
+            accepted: AtomicU64::new(0),
+            rejected: AtomicU64::new(0),
+        }
+    }
+
+    /// Registers a client; `None` if there are as many as the limit allows.
+    pub fn enter(&self, address: String, local_address: String, now: i64) -> Option<Arc<ClientCard>> {
+        let mut cards = self.cards();
+        if cards.len() >= self.connections_max {
+            self.rejected.fetch_add(1, Relaxed);
+            return None;
+        }
+        let id = self.accepted.fetch_add(1, Relaxed) + 1;
+        let card = Arc::new(ClientCard::new(id, address, local_address, now));
+        cards.insert(id, Arc::clone(&card));
+        Some(card)
+    }
+
+    /// Forgets a client.
+    pub fn leave(&self, id: u64) {
+        self.cards().remove(&id);
+    }
+
+    /// The cards of all clients, oldest first.
+    pub fn all(&self) -> Vec<Arc<ClientCard>> {
+        let mut all: Vec<_> = self.cards().values().cloned().collect();
+        all.sort_unstable_by_key(|card| card.id);
+        all
+    }
+
+    /// Number of clients.
+    pub fn connected(&self) -> u64 {
+        self.cards().len() as u64
+    }
+
+    /// Clients since the start.
+    pub fn accepted(&self) -> u64 {
+        self.accepted.load(Relaxed)
+    }
+
+    /// Clients turned away since the start.
+    pub fn rejected(&self) -> u64 {
+        self.rejected.load(Relaxed)
+    }
+
+    fn cards(&self) -> MutexGuard<'_, HashMap<u64, Arc<ClientCard>>> {
+        self.cards.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_house_turns_away_until_somebody_leaves() {
+        let clients = Clients::new(2);
+        let enter = || clients.enter("a".into(), "b".into(), 0);
+        let first = enter().unwrap();
+        assert_eq!(enter().unwrap().id, 2);
+        assert!(enter().is_none());
+        clients.leave(first.id);
+        assert_eq!(enter().unwrap().id, 3);
+        assert_eq!((clients.connected(), clients.accepted(), clients.rejected()), (2, 3, 1));
+    }
+}

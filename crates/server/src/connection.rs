@@ -1,0 +1,317 @@
+//! The actor of one client connection: a thin shell between a socket and a session.
+//!
+//! One future drives the socket in both directions. It reads while the session decodes and the client reads its
+//! replies; otherwise it stops reading, the kernel's buffers fill, and the client is stopped from sending more.
+//! Actix polls that future after each message too, so that replies leave in the turn they come in.
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+use actix::fut::ActorFuture;
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message};
+use bytes::BytesMut;
+use mayfly_command::{ClientCard, ClientState};
+use mayfly_engine::{Outgoing, Replies, Session};
+use tokio::io::AsyncWrite;
+use tokio::net::TcpStream;
+use tokio_util::io::poll_read_buf;
+
+use crate::thread::Thread;
+
+/// Unread bytes up to this many are moved to a small buffer of the connection's own, so that a slow sender does
+/// not hold a whole read buffer.
+const OWN_INPUT_BYTES_MAX: usize = 4 * 1024;
+
+/// Bursts a connection handles before others on its thread have a turn.
+const BURSTS_A_TURN: usize = 16;
+
+/// Capacity above which an emptied reply buffer is given back to the allocator.
+const OUTPUT_CAPACITY_MAX: usize = 256 * 1024;
+
+/// Replies to a batch of this connection.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Answer(pub Replies);
+
+/// Answer what is in flight, then close.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Drain;
+
+/// The actor of one connection.
+pub struct Connection {
+    thread: Rc<Thread>,
+    socket: TcpStream,
+    card: Arc<ClientCard>,
+    session: Session,
+    input: BytesMut,
+    output: Vec<u8>,
+    /// Bytes of `output` that the socket has taken.
+    written: usize,
+    /// The client has closed its side: no more input.
+    ended: bool,
+    paused: bool,
+    outgoing: Vec<Outgoing>,
+}
+
+impl Connection {
+    /// A connection that begins on this thread.
+    pub fn new(thread: Rc<Thread>, socket: TcpStream, card: Arc<ClientCard>) -> Self {
+        let authenticated = !thread.host.loaded.config.server.password.is_set();
+        let client = ClientState::new(Arc::clone(&card), authenticated);
+        let session = Session::new(client, thread.router.clone(), thread.session_options.clone());
+        Connection {
+            thread,
+            socket,
+            card,
+            session,
+            input: BytesMut::new(),
+            output: Vec::new(),
+            written: 0,
+            ended: false,
+            paused: false,
+            outgoing: Vec::new(),
+        }
+    }
+
+    /// Moves bytes in both directions as far as they go; ready when the connection is over.
+    fn drive(&mut self, context: &Context<Self>, task: &mut std::task::Context<'_>) -> Poll<Ended> {
+        for _ in 0..BURSTS_A_TURN {
+            self.session.drain(&mut self.output);
+            if self.session.is_overflowed() || self.unsent() > self.output_bytes_max() {
+                return Poll::Ready(Ended::Overflow);
+            }
+            // A socket that takes no more does not keep input from being read, up to the pause.
+            let blocked = match self.write(task) {
+                Poll::Ready(Ok(())) => false,
+                Poll::Ready(Err(error)) => return Poll::Ready(Ended::Failed(error)),
+                Poll::Pending => true,
+            };
+            if self.unsent() == 0 && (self.session.is_finished() || self.input_is_over()) {
+                return Poll::Ready(Ended::Finished);
+            }
+            if !self.session.may_decode() || self.unsent() > self.output_bytes_pause() {
+                self.pause();
+                return Poll::Pending;
+            }
+            self.paused = false;
+            match self.read(context, task) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Ended::Failed(error)),
+                Poll::Pending => {
+                    if !blocked && self.unsent() > 0 {
+                        continue;
+                    }
+                    return Poll::Pending;
+                }
+            }
+        }
+        task.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Feeds the session with what is there already, else with what the socket has.
+    fn read(
+        &mut self,
+        context: &Context<Self>,
+        task: &mut std::task::Context<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        let mut input = std::mem::take(&mut self.input);
+        if !input.is_empty() && self.feed(&mut input, context) {
+            self.put_back(input);
+            return Poll::Ready(Ok(()));
+        }
+        if self.ended {
+            self.put_back(input);
+            return Poll::Pending;
+        }
+        if input.capacity() == 0 {
+            input = self.thread.input.take();
+        }
+        let room = self.session.bytes_wanted().max(self.read_bytes_max());
+        input.reserve(room);
+        let result = poll_read_buf(Pin::new(&mut self.socket), task, &mut input);
+        if let Poll::Ready(Ok(received)) = &result {
+            self.ended |= *received == 0;
+            self.thread.counters.input_bytes.add(*received as u64);
+            self.card.input_bytes.store(self.card.input_bytes.load(Relaxed) + *received as u64, Relaxed);
+            self.feed(&mut input, context);
+        }
+        self.put_back(input);
+        ready!(result)?;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Lets the session decode, delivers what it sends off, takes what comes back at once. True if it used
+    /// anything.
+    fn feed(&mut self, input: &mut BytesMut, context: &Context<Self>) -> bool {
+        let before = input.len();
+        let thread = Rc::clone(&self.thread);
+        let mut outgoing = std::mem::take(&mut self.outgoing);
+        thread.with_surroundings(|surroundings| self.session.feed(input, surroundings, &mut outgoing));
+        for delivery in outgoing.drain(..) {
+            if let Some(replies) = thread.dispatch(delivery, || context.address()) {
+                self.session.accept(replies);
+            }
+        }
+        self.outgoing = outgoing;
+        input.len() != before
+    }
+
+    /// Keeps unused input without keeping a large buffer for a few bytes.
+    fn put_back(&mut self, mut input: BytesMut) {
+        self.card.input_waiting_bytes.store(input.len() as u64, Relaxed);
+        if input.len() <= OWN_INPUT_BYTES_MAX && input.capacity() > OWN_INPUT_BYTES_MAX {
+            self.input = BytesMut::from(&input[..]);
+            input.clear();
+            self.thread.input.set(input);
+        } else {
+            self.input = input;
+        }
+    }
+
+    fn write(&mut self, task: &mut std::task::Context<'_>) -> Poll<std::io::Result<()>> {
+        while self.unsent() > 0 {
+            let sent = ready!(Pin::new(&mut self.socket).poll_write(task, &self.output[self.written..]))?;
+            if sent == 0 {
+                return Poll::Ready(Err(std::io::ErrorKind::WriteZero.into()));
+            }
+            self.written += sent;
+            self.thread.counters.output_bytes.add(sent as u64);
+            self.card.output_bytes.store(self.card.output_bytes.load(Relaxed) + sent as u64, Relaxed);
+        }
+        if self.written > 0 {
+            self.written = 0;
+            self.output.clear();
+            self.lend_output();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// An emptied buffer goes to the thread, for whoever replies next.
+    fn lend_output(&mut self) {
+        let mut output = std::mem::take(&mut self.output);
+        if output.capacity() > OUTPUT_CAPACITY_MAX {
+            output = Vec::new();
+        }
+        self.thread.output.set(output);
+    }
+
+    fn pause(&mut self) {
+        if !self.paused && self.session.waiting() + self.unsent() > 0 {
+            self.paused = true;
+            self.thread.counters.pauses.add(1);
+        }
+    }
+
+    fn input_is_over(&self) -> bool {
+        self.ended && self.session.waiting() == 0
+    }
+
+    fn unsent(&self) -> usize {
+        self.output.len() - self.written
+    }
+
+    fn output_bytes_max(&self) -> usize {
+        self.thread.host.loaded.config.limits.output_bytes_max
+    }
+
+    fn output_bytes_pause(&self) -> usize {
+        self.thread.host.loaded.config.limits.output_bytes_pause
+    }
+
+    fn read_bytes_max(&self) -> usize {
+        self.thread.host.loaded.config.limits.read_bytes_max
+    }
+
+    /// Closes the connection if its client has been silent for too long, else looks again when that could be.
+    fn watch_idleness(&mut self, context: &mut Context<Self>) {
+        let timeout = self.thread.host.loaded.config.server.idle_timeout_seconds;
+        if timeout == 0 {
+            return;
+        }
+        let active_at = self.card.active_at.load(Relaxed);
+        let limit = i64::try_from(timeout).unwrap_or(i64::MAX).saturating_mul(1_000);
+        let left = active_at.saturating_add(limit).saturating_sub(self.thread.host.clock.now().0);
+        match u64::try_from(left) {
+            Ok(left @ 1..) => {
+                context.run_later(Duration::from_millis(left), Self::watch_idleness);
+            }
+            _ => context.stop(),
+        }
+    }
+}
+
+/// How a connection came to its end.
+enum Ended {
+    /// Everything was answered.
+    Finished,
+    /// The client does not read its replies.
+    Overflow,
+    /// The socket failed.
+    Failed(std::io::Error),
+}
+
+impl Actor for Connection {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        context.set_mailbox_capacity(usize::MAX);
+        context.spawn(Drive);
+        self.watch_idleness(context);
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        self.thread.connections.borrow_mut().remove(&self.card.id);
+        self.thread.host.clients.leave(self.card.id);
+    }
+}
+
+/// The future that drives a connection.
+struct Drive;
+
+impl ActorFuture<Connection> for Drive {
+    type Output = ();
+
+    fn poll(
+        self: Pin<&mut Self>,
+        connection: &mut Connection,
+        context: &mut Context<Connection>,
+        task: &mut std::task::Context<'_>,
+    ) -> Poll<()> {
+        let ended = ready!(connection.drive(context, task));
+        let client = &connection.card.address;
+        match ended {
+            Ended::Finished => {}
+            Ended::Overflow => {
+                connection.thread.counters.output_overflows.add(1);
+                let waiting_bytes = connection.unsent() + connection.session.held_bytes();
+                tracing::warn!(client, waiting_bytes, "closed a client that does not read its replies");
+            }
+            Ended::Failed(error) => tracing::debug!(client, %error, "a connection failed"),
+        }
+        context.stop();
+        Poll::Ready(())
+    }
+}
+
+impl Handler<Answer> for Connection {
+    type Result = ();
+
+    /// The replies leave when [`Drive`] is polled, which actix does after this in the same turn.
+    fn handle(&mut self, Answer(replies): Answer, _: &mut Self::Context) {
+        self.session.accept(replies);
+    }
+}
+
+impl Handler<Drain> for Connection {
+    type Result = ();
+
+    fn handle(&mut self, _: Drain, _: &mut Self::Context) {
+        self.session.close();
+    }
+}

@@ -1,0 +1,29 @@
+//! The endpoint for operators: `GET /metrics` for Prometheus, `GET /healthz` for probes.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use axum::routing::get;
+
+use crate::metrics::exporter::Exporter;
+
+/// The media type of Prometheus' text format.
+const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Answers requests on `listener` until it is dropped.
+pub async fn serve(listener: tokio::net::TcpListener, exporter: Arc<Exporter>) {
+    let routes = Router::new()
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .with_state(exporter);
+    if let Err(error) = axum::serve(listener, routes).await {
+        tracing::error!(%error, "the metrics endpoint has stopped");
+    }
+}
+
+async fn metrics(State(exporter): State<Arc<Exporter>>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, TEXT_FORMAT)], exporter.render().await)
+}

@@ -1,0 +1,42 @@
+//! What one shard answers when it is measured.
+
+use mayfly_engine::{Shard, ShardGauges};
+use mayfly_store::UnixMillis;
+
+/// What one shard held and had counted at one moment.
+#[derive(Clone, Default, Debug)]
+pub struct ShardSample {
+    /// What it holds.
+    pub gauges: ShardGauges,
+    /// Messages on their way to it.
+    pub queue_depth: u64,
+    /// Look-ups to read that found their key, since the start.
+    pub hits: u64,
+    /// Look-ups to read that found none, since the start.
+    pub misses: u64,
+    /// Keys removed by the wheel, since the start.
+    pub expired_by_wheel: u64,
+    /// Keys removed by an access, since the start.
+    pub expired_on_access: u64,
+    /// Lags in milliseconds with their counts, since the sample before.
+    pub lags: Vec<(u64, u64)>,
+}
+
+impl ShardSample {
+    /// Measures a shard; `None` while its keyspace is away with a step over several shards.
+    pub fn take<A>(shard: &mut Shard<A>, now: UnixMillis, queue_depth: u64) -> Option<Self> {
+        let gauges = shard.gauges(now)?;
+        let stats = shard.keyspace_mut()?.stats_mut();
+        let mut lags = Vec::new();
+        stats.expiry_lag.drain(&mut |lag, count| lags.push((lag, count)));
+        Some(ShardSample {
+            gauges,
+            queue_depth,
+            hits: stats.hits,
+            misses: stats.misses,
+            expired_by_wheel: stats.expired_by_wheel,
+            expired_on_access: stats.expired_on_access,
+            lags,
+        })
+    }
+}

@@ -1,0 +1,131 @@
+//! The actor of one shard: a thin shell that takes messages off the mailbox and turns the wheel in time.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use actix::{Actor, Context, Handler, Message, MessageResult};
+use mayfly_engine::Work;
+use tokio::net::TcpStream;
+
+use crate::connection::{Connection, Drain};
+use crate::metrics::ShardSample;
+use crate::thread::{ReplyTo, ShardPeer, Thread};
+
+/// Work for the shard.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Deliver(pub Work<ReplyTo>);
+
+/// The ways to all shards; sent once, before the first connection.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Connect(pub Vec<ShardPeer>);
+
+/// A client has connected and is to live on this shard's thread.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Adopt {
+    /// The accepted socket.
+    pub socket: std::net::TcpStream,
+    /// Its entry in the registry.
+    pub card: Arc<mayfly_command::ClientCard>,
+}
+
+/// Every connection of this thread is to answer what is in flight and close.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct DrainConnections;
+
+/// A look at what the shard holds and measured, for metrics.
+#[derive(Message)]
+#[rtype(result = "Option<ShardSample>")]
+pub struct Measure;
+
+/// The actor of one shard.
+pub struct ShardActor {
+    thread: Rc<Thread>,
+    depth: Arc<AtomicU64>,
+}
+
+impl ShardActor {
+    /// A shard actor; it is started on the thread that it shares.
+    pub fn new(thread: Rc<Thread>, depth: Arc<AtomicU64>) -> Self {
+        ShardActor { thread, depth }
+    }
+}
+
+impl Actor for ShardActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        // Bounded at the edge: every session has at most one batch a shard and burst under way.
+        context.set_mailbox_capacity(usize::MAX);
+        actix_rt::spawn(turn_wheel(Rc::clone(&self.thread)));
+    }
+}
+
+/// Reclaims in slices; between two of them everybody else on the thread has a turn.
+async fn turn_wheel(thread: Rc<Thread>) {
+    loop {
+        thread.reclaim_due().await;
+        while thread.reclaim().more {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+impl Handler<Deliver> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, Deliver(work): Deliver, _: &mut Self::Context) {
+        self.depth.fetch_sub(1, Relaxed);
+        self.thread.accept(work);
+    }
+}
+
+impl Handler<Connect> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, Connect(shards): Connect, _: &mut Self::Context) {
+        self.thread.connect(shards);
+    }
+}
+
+impl Handler<Adopt> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, Adopt { socket, card }: Adopt, _: &mut Self::Context) {
+        match TcpStream::from_std(socket) {
+            Ok(socket) => {
+                let id = card.id;
+                let connection = Connection::new(Rc::clone(&self.thread), socket, card).start();
+                self.thread.connections.borrow_mut().insert(id, connection);
+            }
+            Err(error) => {
+                tracing::warn!(%error, client = card.address, "a connection was lost before it began");
+                self.thread.host.clients.leave(card.id);
+            }
+        }
+    }
+}
+
+impl Handler<DrainConnections> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, _: DrainConnections, _: &mut Self::Context) {
+        for connection in self.thread.connections.borrow().values() {
+            connection.do_send(Drain);
+        }
+    }
+}
+
+impl Handler<Measure> for ShardActor {
+    type Result = MessageResult<Measure>;
+
+    fn handle(&mut self, _: Measure, _: &mut Self::Context) -> Self::Result {
+        let now = self.thread.host.clock.now();
+        let depth = self.depth.load(Relaxed);
+        MessageResult(self.thread.with_shard(|shard| ShardSample::take(shard, now, depth)))
+    }
+}

@@ -1,0 +1,204 @@
+//! What the actors of one thread share: its shard, the way to the other shards, its connections.
+//!
+//! One shard actor and many connection actors live on a thread. They take turns on it, so a `RefCell` guards what
+//! they share and no borrow is ever held across a turn.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use actix::Addr;
+use bytes::BytesMut;
+use hashbrown::HashMap;
+use mayfly_command::{Router, ShardId};
+use mayfly_engine::{
+    Batch, Effect, Moment, Outgoing, Replies, SessionOptions, Shard, Surroundings, ThreadCounters, Work,
+};
+use mayfly_store::{Reclaimed, UnixMillis};
+use tokio::sync::Notify;
+
+use crate::connection::{Answer, Connection};
+use crate::host::ServerHost;
+use crate::shard::{Deliver, ShardActor};
+
+/// Where replies are sent.
+pub type ReplyTo = Addr<Connection>;
+
+/// What the actors of one thread share.
+pub struct Thread {
+    /// The process.
+    pub host: Arc<ServerHost>,
+    /// From keys to shards.
+    pub router: Router,
+    /// Limits of sessions.
+    pub session_options: SessionOptions,
+    /// Counters of this thread.
+    pub counters: Arc<ThreadCounters>,
+    /// The connections that live here, by client id.
+    pub connections: RefCell<HashMap<u64, Addr<Connection>>>,
+    /// A read buffer that connections lend each other, so that an idle one holds none.
+    pub input: Cell<BytesMut>,
+    /// The same for replies.
+    pub output: Cell<Vec<u8>>,
+    shard_id: ShardId,
+    shard: RefCell<Shard<ReplyTo>>,
+    shards: OnceCell<Vec<ShardPeer>>,
+    alarm: Cell<Option<UnixMillis>>,
+    /// Woken when expiry has something to do earlier than `alarm`.
+    earlier: Notify,
+}
+
+/// The way to a shard, and how many messages are on it.
+#[derive(Clone, Debug)]
+pub struct ShardPeer {
+    /// Its actor.
+    pub address: Addr<ShardActor>,
+    /// Messages sent to it and not yet taken.
+    pub depth: Arc<std::sync::atomic::AtomicU64>,
+}
+
+impl ShardPeer {
+    /// Sends work. It is carried out whatever becomes of the sender.
+    pub fn send(&self, work: Work<ReplyTo>) {
+        self.depth.fetch_add(1, Relaxed);
+        self.address.do_send(Deliver(work));
+    }
+}
+
+impl Thread {
+    /// The shared part of the thread of one shard.
+    pub fn new(
+        host: Arc<ServerHost>,
+        router: Router,
+        session_options: SessionOptions,
+        shard: Shard<ReplyTo>,
+        counters: Arc<ThreadCounters>,
+    ) -> Rc<Self> {
+        Rc::new(Thread {
+            host,
+            router,
+            session_options,
+            counters,
+            connections: RefCell::default(),
+            input: Cell::default(),
+            output: Cell::default(),
+            shard_id: shard.id(),
+            shard: RefCell::new(shard),
+            shards: OnceCell::new(),
+            alarm: Cell::new(None),
+            earlier: Notify::new(),
+        })
+    }
+
+    /// Makes the other shards known; once, before the first connection.
+    pub fn connect(&self, shards: Vec<ShardPeer>) {
+        assert!(self.shards.set(shards).is_ok(), "shards are connected once");
+    }
+
+    /// Runs `feed` with what a session needs of its surroundings.
+    pub fn with_surroundings<R>(&self, feed: impl FnOnce(&Surroundings<'_>) -> R) -> R {
+        let clock = &self.host.clock;
+        feed(&Surroundings {
+            host: &*self.host,
+            now_micros: clock.now_micros(),
+            stopwatch: &|| clock.nanos(),
+            counters: &self.counters,
+        })
+    }
+
+    /// Delivers what a session sent off. A batch for this thread's own shard runs at once and its replies are
+    /// returned; everything else goes by message.
+    pub fn dispatch(&self, outgoing: Outgoing, reply_to: impl Fn() -> ReplyTo) -> Option<Replies> {
+        match outgoing {
+            Outgoing::Batch(shard, batch) if shard == self.shard_id => self.run_here(batch, reply_to),
+            Outgoing::Batch(shard, batch) => {
+                self.peer(shard).send(Work::Batch(batch, reply_to()));
+                None
+            }
+            Outgoing::Joint(shards, batch) => {
+                let first = shards[0];
+                self.send(first, Work::joint(shards, batch, reply_to(), self.router.shards()));
+                None
+            }
+        }
+    }
+
+    /// Does work for this thread's shard, in its order.
+    pub fn accept(&self, work: Work<ReplyTo>) {
+        let mut effects = Vec::new();
+        self.with_moment(|shard, moment| shard.accept(work, moment, &mut effects));
+        for effect in effects {
+            match effect {
+                Effect::Reply(connection, replies) => connection.do_send(Answer(replies)),
+                Effect::Pass(shard, work) => self.send(shard, work),
+            }
+        }
+    }
+
+    /// One slice of expiry.
+    pub fn reclaim(&self) -> Reclaimed {
+        self.with_moment(|shard, moment| shard.reclaim(moment))
+    }
+
+    /// Waits until expiry has something to do.
+    pub async fn reclaim_due(&self) {
+        loop {
+            let next = self.shard.borrow().next_reclaim();
+            self.alarm.set(next);
+            let Some(deadline) = next else {
+                self.earlier.notified().await;
+                continue;
+            };
+            let wait = self.host.clock.until(deadline);
+            if wait.is_zero() {
+                return;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(wait.min(SLEEP_MAX)) => {}
+                () = self.earlier.notified() => {}
+            }
+        }
+    }
+
+    /// Looks at the shard or its measurements.
+    pub fn with_shard<R>(&self, look: impl FnOnce(&mut Shard<ReplyTo>) -> R) -> R {
+        look(&mut self.shard.borrow_mut())
+    }
+
+    fn run_here(&self, batch: Batch, reply_to: impl Fn() -> ReplyTo) -> Option<Replies> {
+        match self.with_moment(|shard, moment| shard.run(batch, moment)) {
+            Ok(replies) => Some(replies),
+            Err(batch) => {
+                self.accept(Work::Batch(batch, reply_to()));
+                None
+            }
+        }
+    }
+
+    fn send(&self, shard: ShardId, work: Work<ReplyTo>) {
+        if shard == self.shard_id { self.accept(work) } else { self.peer(shard).send(work) }
+    }
+
+    fn peer(&self, shard: ShardId) -> &ShardPeer {
+        &self.shards.get().expect("shards are connected before the first connection")[shard.index()]
+    }
+
+    fn with_moment<R>(&self, work: impl FnOnce(&mut Shard<ReplyTo>, &Moment<'_>) -> R) -> R {
+        let clock = &self.host.clock;
+        let mut shard = self.shard.borrow_mut();
+        let moment = Moment { now: clock.now(), host: &*self.host, stopwatch: &|| clock.nanos() };
+        let result = work(&mut shard, &moment);
+        let next = shard.next_reclaim();
+        if let Some(next) = next
+            && self.alarm.get().is_none_or(|alarm| next < alarm)
+        {
+            self.alarm.set(Some(next));
+            self.earlier.notify_one();
+        }
+        result
+    }
+}
+
+/// The longest sleep in one piece: a far deadline is looked at again, since the wall clock may be set.
+const SLEEP_MAX: std::time::Duration = std::time::Duration::from_secs(1);
