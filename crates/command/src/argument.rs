@@ -158,7 +158,7 @@ impl Argument {
             Kind::Block(inner) => (inner, " "),
             _ => return line.push_str(self.name),
         };
-        let choice = matches!(self.kind, Kind::OneOf(_)) && !self.optional;
+        let choice = matches!(self.kind, Kind::OneOf(_)) && (!self.optional || self.token.is_some());
         if choice {
             line.push('<');
         }
@@ -182,10 +182,11 @@ mod tests {
     fn syntax_reads_like_the_manual() {
         const CONDITION: [Argument; 2] = [Argument::flag("nx", "NX"), Argument::flag("xx", "XX")];
         const PAIR: [Argument; 2] = [Argument::string("field"), Argument::string("value")];
-        let cases: [(Argument, &str); 4] = [
+        let cases: [(Argument, &str); 5] = [
             (Argument::pattern("pattern").after("MATCH").optional(), "[MATCH pattern]"),
             (Argument::one_of("condition", &CONDITION).optional(), "[NX | XX]"),
             (Argument::one_of("condition", &CONDITION), "<NX | XX>"),
+            (Argument::one_of("condition", &CONDITION).after("IF").optional(), "[IF <NX | XX>]"),
             (Argument::block("data", &PAIR).multiple(), "field value [field value ...]"),
         ];
         for (argument, expected) in cases {

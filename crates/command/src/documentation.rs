@@ -234,7 +234,46 @@ pub(crate) fn help(container: &str, subcommands: &[&Spec]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::argument::Argument;
+    use crate::spec::access;
+    use crate::table::Table;
+
+    #[test]
+    fn categories_are_those_of_redis() {
+        for (name, expected) in [
+            ("hset", "write hash fast"),
+            ("hgetall", "read hash slow"),
+            ("del", "keyspace write slow"),
+            ("scan", "keyspace read slow"),
+            ("select", "fast connection"),
+            ("info", "slow dangerous"),
+            ("time", "fast"),
+            ("role", "admin fast dangerous"),
+            ("shutdown", "admin slow dangerous"),
+            ("readonly", "fast connection"),
+            ("cluster|info", "slow"),
+            ("client", "slow"),
+            ("client|list", "admin slow dangerous connection"),
+            ("client|id", "slow connection"),
+            ("config", "slow"),
+            ("config|get", "admin slow dangerous"),
+            ("config|help", "slow"),
+            ("command", "slow connection"),
+            ("command|docs", "slow connection"),
+        ] {
+            let command = Table::get().find_full(name.as_bytes()).expect(name);
+            assert_eq!(categories(command).join(" "), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn specs_that_adjoin_are_one_range() {
+        let at = |position| KeySpec::at(position, access::READ);
+        assert_eq!(key_range(&[]), (0, 0, 0));
+        assert_eq!(key_range(&[at(2)]), (2, 2, 1));
+        assert_eq!(key_range(&[at(1), at(2)]), (1, 2, 1));
+        assert_eq!(key_range(&[at(1), at(3)]), (1, 1, 1));
+        assert_eq!(key_range(&[KeySpec::all_from(1, access::READ)]), (1, -1, 1));
+    }
 
     #[test]
     fn help_lists_every_subcommand_and_itself_last() {

@@ -12,6 +12,7 @@
 //! Requests are inline commands with redis-cli's quoting; replies are compared as redis-cli shows them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use mayfly_resp::{Decoded, Decoder, Protocol, ReplyReader, ReplyWriter, RequestLimits};
 use mayfly_store::{KeyHasher, Keyspace, StoreOptions, UnixMillis};
@@ -185,6 +186,7 @@ fn find(words: Words<'_>, authenticated: bool) -> Result<&'static Command, Comma
 pub struct TestHost {
     pub password: String,
     pub clients: Vec<Arc<ClientCard>>,
+    pub shut_down: AtomicBool,
 }
 
 impl Host for TestHost {
@@ -210,5 +212,7 @@ impl Host for TestHost {
         HostFacts { port: 6379, ..HostFacts::default() }
     }
 
-    fn shutdown(&self) {}
+    fn shutdown(&self) {
+        self.shut_down.store(true, Relaxed);
+    }
 }

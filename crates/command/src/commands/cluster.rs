@@ -44,6 +44,9 @@ const fn refused(name: &'static str, since: &'static str, arguments: &'static [A
     }
 }
 
+/// Of three questions Redis says that they may also be asked while data is loading.
+const ALSO_LOADING: Flags = Flags::LOADING.and(Flags::STALE);
+
 static COUNT_KEYS_IN_SLOT: Spec = refused("countkeysinslot", "3.0.0", &[Argument::integer("slot")]);
 static GET_KEYS_IN_SLOT: Spec =
     refused("getkeysinslot", "3.0.0", &[Argument::integer("slot"), Argument::integer("count")]);
@@ -53,9 +56,9 @@ static LINKS: Spec = refused("links", "7.0.0", &[]);
 static MY_ID: Spec = refused("myid", "3.0.0", &[]);
 static MY_SHARD_ID: Spec = refused("myshardid", "7.2.0", &[]);
 static NODES: Spec = refused("nodes", "3.0.0", &[]);
-static SHARDS: Spec = refused("shards", "7.0.0", &[]);
-static SLOTS: Spec = refused("slots", "3.0.0", &[]);
-static HELP: Spec = refused("help", "5.0.0", &[]);
+static SHARDS: Spec = Spec { flags: ALSO_LOADING, ..refused("shards", "7.0.0", &[]) };
+static SLOTS: Spec = Spec { flags: ALSO_LOADING, ..refused("slots", "3.0.0", &[]) };
+static HELP: Spec = Spec { flags: ALSO_LOADING, ..refused("help", "5.0.0", &[]) };
 
 #[cfg(test)]
 mod tests {

@@ -45,7 +45,7 @@ mod tests {
             ),
             ("COMMAND GETKEYSANDFLAGS ping", "(error) ERR The command has no key arguments"),
             ("HELLO 3", "*"),
-            ("COMMAND GETKEYSANDFLAGS ttl k", "1) 1) \"k\"\n   2) 1~ RO"),
+            ("COMMAND GETKEYSANDFLAGS hgetall k", "1) 1) \"k\"\n   2) 1~ RO\n      2~ access"),
         ]);
     }
 }
