@@ -146,6 +146,7 @@ impl Wheel {
         let now = now.max(self.reached);
         let Some(slot) = self.next_slot(now) else { return Turn::Idle };
         let number = self.slots[usize::from(slot)].head;
+        self.look_ahead(timers, number);
         self.unlink(timers, number);
         let deadline = timers.deadline(number);
         if deadline <= now {
@@ -255,6 +256,18 @@ impl Wheel {
         let ahead = self.first_slots().find(|&(level, slot)| level > 0 && self.distance(slot) <= 1);
         self.emptying = ahead.map(|(_, slot)| slot)?;
         Some(self.emptying)
+    }
+
+    /// Asks for the memory of the next two entries of a list: what the next one points to, and the one after it.
+    fn look_ahead(&self, timers: &impl Timers, number: u32) {
+        let next = timers.links(number).next;
+        if next != NONE {
+            timers.prefetch_far(next);
+            let second = timers.links(next).next;
+            if second != NONE {
+                timers.prefetch_near(second);
+            }
+        }
     }
 
     /// The first occupied slot of every level that has one.
