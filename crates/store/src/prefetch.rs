@@ -1,7 +1,7 @@
 //! The one module with `unsafe`: a hint to the processor to fetch a cache line that is needed soon.
 //!
 //! At a million keys an operation costs cache misses, not instructions. A batch asks for all of its lines first
-//! and reads them afterwards, so that the misses overlap (5 to 7 times faster in `benches/keyspace.rs`). There is
+//! and reads them afterwards, so that the misses overlap (five times faster in `benches/keyspace.rs`). There is
 //! no safe way to say this to the processor. On targets without the instruction the hint does nothing.
 #![allow(unsafe_code)]
 

@@ -350,6 +350,7 @@ impl World {
         for (model, index) in self.models.iter().zip(0..) {
             let store = self.keyspace.database(index);
             assert_eq!(store.len(), model.live.len() + model.due.len());
+            assert_eq!(store.live_len(UnixMillis(self.now)), model.live.len());
             let mut seen = BTreeMap::new();
             let end = store.scan(0, usize::MAX, UnixMillis(self.now), &mut |id| {
                 let fields = store.fields(id);

@@ -61,12 +61,14 @@ impl Database {
     /// it, and reported with the next [`Keyspace::take_expired_on_access`](crate::Keyspace::take_expired_on_access).
     #[inline]
     pub fn find(&mut self, key: Key<'_>, now: UnixMillis) -> Option<EntryId> {
-        let number = self.lookup(key)?;
-        if self.is_expired(number, now) {
-            self.expire_on_access(number);
-            return None;
+        match self.lookup(key) {
+            Some(number) if !self.is_expired(number, now) => return Some(EntryId(number)),
+            Some(number) => self.expire_on_access(number),
+            None => {}
         }
-        Some(EntryId(number))
+        // What is created or attached next is scheduled from this time on.
+        self.wheel.start_at(now.ticks());
+        None
     }
 
     /// The entry of a key, created if it is absent, and whether it was. A created hash is **empty**: the caller
@@ -75,7 +77,6 @@ impl Database {
         if let Some(id) = self.find(key, now) {
             return (id, false);
         }
-        self.wheel.start_at(now.ticks());
         (self.insert(key, Body::Packed(Packed::new(key.bytes))), true)
     }
 
@@ -138,6 +139,12 @@ impl Database {
     /// Keys, those past their deadline that are not yet removed included.
     pub fn len(&self) -> usize {
         self.index.len()
+    }
+
+    /// Keys that are not expired at `now`: [`len`](Database::len) less what is due and not yet removed. Looks at
+    /// the keys that have come due since the last slice of expiry, which are few.
+    pub fn live_len(&self, now: UnixMillis) -> usize {
+        self.len() - self.wheel.due(&self.entries, now.ticks())
     }
 
     /// Whether there is no key.

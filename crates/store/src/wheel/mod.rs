@@ -190,6 +190,23 @@ impl Wheel {
         slots.map(|slot| self.len_of(slot)).sum::<usize>() + self.len_of(DUE)
     }
 
+    /// Entries whose deadline has come at `now`, exactly: looks at every entry of the [`backlog`](Wheel::backlog).
+    pub fn due(&self, timers: &impl Timers, now: u64) -> usize {
+        if self.len == 0 {
+            return 0;
+        }
+        let slots = (0..DUE).filter(|&slot| self.len_of(slot) > 0 && self.start(slot) <= now);
+        let mut due = 0;
+        for slot in slots.chain([DUE]) {
+            let mut number = self.slots[usize::from(slot)].head;
+            while number != NONE {
+                due += usize::from(timers.deadline(number) <= now);
+                number = timers.links(number).next;
+            }
+        }
+        due
+    }
+
     /// Entries in all lists.
     pub fn len(&self) -> usize {
         self.len

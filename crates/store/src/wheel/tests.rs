@@ -346,6 +346,7 @@ proptest! {
             prop_assert_eq!(rig.wheel.len(), model.len());
             let due = model.values().filter(|&&deadline| deadline <= now).count();
             prop_assert!(rig.wheel.backlog(now) >= due);
+            prop_assert_eq!(rig.wheel.due(&rig.clocks, now), due);
             let next = rig.wheel.next_turn();
             prop_assert!(model.values().min().is_none_or(|&first| next.unwrap() <= first.max(now)));
         }
