@@ -26,8 +26,6 @@ pub struct Directive {
     pub doc: &'static [&'static str],
     /// The shape and the range of its value.
     pub kind: Kind,
-    /// Whether it can change while the server runs.
-    pub change: Change,
     /// Its name in `CONFIG GET`, if Redis has such a setting.
     pub redis: Option<&'static str>,
     /// Its command line flag without the dashes, if it has one.
@@ -66,25 +64,6 @@ impl Directive {
     pub(crate) fn set(&self, config: &mut Config, value: Value) {
         let fits = (self.set)(config, value);
         assert!(fits, "the kind of {} lets through what its field cannot hold", self.path);
-    }
-}
-
-/// Whether a directive can change while the server runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// At any moment.
-    Live,
-    /// Only by starting again.
-    Restart,
-}
-
-impl Change {
-    /// The word for it in tables.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Live => "live",
-            Self::Restart => "restart",
-        }
     }
 }
 
@@ -251,7 +230,7 @@ macro_rules! directives {
         $(#[doc = $section_doc:literal])*
         $section:ident: $type:ident {$(
             $(#[doc = $doc:literal])*
-            $key:ident: $field:ty = $default:expr, $kind:expr, $change:ident
+            $key:ident: $field:ty = $default:expr, $kind:expr
                 $(, redis $redis:literal)? $(, flag $flag:literal)?;
         )*}
     )*) => {
@@ -290,7 +269,6 @@ macro_rules! directives {
                 path: concat!(stringify!($section), ".", stringify!($key)),
                 doc: &[$($doc),*],
                 kind: $kind,
-                change: Change::$change,
                 redis: directives!(@optional $($redis)?),
                 flag: directives!(@optional $($flag)?),
                 get: |config| Setting::to_value(&config.$section.$key),

@@ -1,14 +1,14 @@
-//! THE table: every directive with its text, type, default, range, change and names. One entry here is all a
+//! THE table: every directive with its text, type, default, range and names. One entry here is all a
 //! new directive takes; the macro and the meaning of the columns are in `directive.rs`.
 //!
 //! ```text
 //! /// What it does and why one would change it: 1-4 lines, shown in the file, the help and the README.
-//! key: Type = default, kind with range, Live or Restart, redis "its-redis-name", flag "its-flag";
+//! key: Type = default, kind with range, redis "its-redis-name", flag "its-flag";
 //! ```
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::directive::{Change, Directive, Kind, Section, directives};
+use crate::directive::{Directive, Kind, Section, directives};
 use crate::size::{GIB, KIB, MIB};
 use crate::values::{Level, LogFormat, Secret, Setting};
 
@@ -19,94 +19,94 @@ directives! {
     server: ServerConfig {
         /// The addresses to listen on for clients. The default is reachable from this machine only; add
         /// "0.0.0.0" or "::" for every interface, and set a password before doing so.
-        bind: Vec<IpAddr> = vec![LOCALHOST], Kind::Addresses { max: 16 }, Restart, redis "bind", flag "bind";
+        bind: Vec<IpAddr> = vec![LOCALHOST], Kind::Addresses { max: 16 }, redis "bind", flag "bind";
         /// The TCP port for clients. 0 takes any free one; the log names it.
-        port: u16 = 6379, Kind::Port, Restart, redis "port", flag "port";
+        port: u16 = 6379, Kind::Port, redis "port", flag "port";
         /// How many threads share the data; each owns its part of the keys. 0 is one per core. Fewer leave cores
         /// to other programs, 1 suits a machine with two cores.
-        shards: usize = 0, Kind::Integer { min: 0, max: 256, unit: "shards" }, Restart, flag "shards";
+        shards: usize = 0, Kind::Integer { min: 0, max: 256, unit: "shards" }, flag "shards";
         /// How many numbered databases SELECT knows.
-        databases: usize = 16, Kind::Integer { min: 1, max: 256, unit: "databases" }, Restart, redis "databases";
+        databases: usize = 16, Kind::Integer { min: 1, max: 256, unit: "databases" }, redis "databases";
         /// How many clients may be connected at once; one more is told so and closed. Keep it below the limit of
         /// open files of the process.
-        connections_max: usize = 10_000, Kind::Integer { min: 1, max: 1_000_000, unit: "connections" }, Live,
+        connections_max: usize = 10_000, Kind::Integer { min: 1, max: 1_000_000, unit: "connections" },
             redis "maxclients";
-        /// Closes a client that has sent nothing for so long. 0 never does. Subscribers are not closed.
-        idle_timeout_seconds: u64 = 0, Kind::Integer { min: 0, max: 31_536_000, unit: "seconds" }, Live,
+        /// Closes a client that has sent nothing for so long. 0 never does.
+        idle_timeout_seconds: u64 = 0, Kind::Integer { min: 0, max: 31_536_000, unit: "seconds" },
             redis "timeout";
         /// The silence after which the system probes whether a client is still there, so that vanished ones are
         /// closed. 0 never probes. 32767 is the most that Linux takes.
-        tcp_keepalive_seconds: u64 = 300, Kind::Integer { min: 0, max: 32_767, unit: "seconds" }, Restart,
+        tcp_keepalive_seconds: u64 = 300, Kind::Integer { min: 0, max: 32_767, unit: "seconds" },
             redis "tcp-keepalive";
         /// How many connections may wait to be accepted. More help when many clients connect at once; the system
         /// caps it (Linux: net.core.somaxconn).
-        tcp_backlog: usize = 511, Kind::Integer { min: 1, max: 65_535, unit: "connections" }, Restart,
+        tcp_backlog: usize = 511, Kind::Integer { min: 1, max: 65_535, unit: "connections" },
             redis "tcp-backlog";
         /// How long a shutdown waits for calls in flight and for replies to be written before it closes what is
         /// left. Keep it below the time that the supervisor of the process allows.
-        shutdown_grace_ms: u64 = 10_000, Kind::Integer { min: 0, max: 600_000, unit: "ms" }, Live;
+        shutdown_grace_ms: u64 = 10_000, Kind::Integer { min: 0, max: 600_000, unit: "ms" };
         /// What clients have to send with AUTH before anything else. Empty asks for nothing. Never shown; better
         /// given as MAYFLY_SERVER__PASSWORD than written in a file that others read.
-        password: Secret = Secret::default(), Kind::Secret { bytes_max: 512 }, Live, redis "requirepass";
+        password: Secret = Secret::default(), Kind::Secret { bytes_max: 512 }, redis "requirepass";
     }
 
     /// What one client may ask for, hold and leave unread. Each bound is what keeps memory finite.
     limits: LimitsConfig {
         /// How many words one request may have; a longer one is a protocol error.
-        request_words_max: usize = 1_048_576, Kind::Integer { min: 16, max: 16_777_216, unit: "words" }, Live;
+        request_words_max: usize = 1_048_576, Kind::Integer { min: 16, max: 16_777_216, unit: "words" };
         /// How long one word of a request may be, so also a key, a field and a value.
-        bulk_bytes_max: usize = (512 * MIB) as usize, Kind::Bytes { min: KIB, max: GIB }, Live,
+        bulk_bytes_max: usize = (512 * MIB) as usize, Kind::Bytes { min: KIB, max: GIB },
             redis "proto-max-bulk-len";
         /// How long a request typed by hand may be, one line without lengths.
-        inline_bytes_max: usize = (64 * KIB) as usize, Kind::Bytes { min: 64, max: MIB }, Live;
+        inline_bytes_max: usize = (64 * KIB) as usize, Kind::Bytes { min: 64, max: MIB };
         /// How long a whole request may be. At least limits.bulk_bytes_max.
-        request_bytes_max: usize = GIB as usize, Kind::Bytes { min: 4 * KIB, max: 16 * GIB }, Live,
+        request_bytes_max: usize = GIB as usize, Kind::Bytes { min: 4 * KIB, max: 2 * GIB },
             redis "client-query-buffer-limit";
         /// How many calls of one connection may be in flight before it is read no further. More feed deeper
         /// pipelines, fewer keep one client from filling the shards' queues.
-        pipeline_window: usize = 1_024, Kind::Integer { min: 1, max: 65_536, unit: "calls" }, Live;
+        pipeline_window: usize = 1_024, Kind::Integer { min: 1, max: 65_536, unit: "calls" };
         /// How much may wait for a client that does not read its replies; past it the client is closed.
-        output_bytes_max: usize = (256 * MIB) as usize, Kind::Bytes { min: 64 * KIB, max: 16 * GIB }, Live;
+        output_bytes_max: usize = (256 * MIB) as usize, Kind::Bytes { min: 64 * KIB, max: 16 * GIB };
         /// How much may wait for a client before its further requests are left unread. At most
         /// limits.output_bytes_max.
-        output_bytes_pause: usize = MIB as usize, Kind::Bytes { min: 4 * KIB, max: GIB }, Live;
+        output_bytes_pause: usize = MIB as usize, Kind::Bytes { min: 4 * KIB, max: GIB };
         /// How much is read from one connection before the others get their turn. More suit few clients with deep
         /// pipelines, fewer suit many clients.
-        read_bytes_max: usize = (64 * KIB) as usize, Kind::Bytes { min: KIB, max: 16 * MIB }, Live;
+        read_bytes_max: usize = (64 * KIB) as usize, Kind::Bytes { min: KIB, max: 16 * MIB };
     }
 
     /// How hashes are kept in memory.
     hash: HashConfig {
         /// Up to so many fields a hash is one packed block, the smallest form; a larger one becomes a table. More
         /// save memory and make each look-up longer. 0 packs none.
-        packed_fields_max: usize = 128, Kind::Integer { min: 0, max: 4_096, unit: "fields" }, Live,
+        packed_fields_max: usize = 128, Kind::Integer { min: 0, max: 4_096, unit: "fields" },
             redis "hash-max-listpack-entries";
         /// Up to so many bytes of fields and values a hash is one packed block; a larger one becomes a table.
-        packed_bytes_max: usize = (4 * KIB) as usize, Kind::Bytes { min: 64, max: 64 * KIB }, Live;
+        packed_bytes_max: usize = (4 * KIB) as usize, Kind::Bytes { min: 64, max: 64 * KIB };
     }
 
     /// How hashes whose time has come are given back. They are absent for clients at once in any case.
     expiry: ExpiryConfig {
         /// How many hashes a shard reclaims before it looks at its clients again (about 80 ns each). More reclaim
         /// a storm sooner, fewer make calls wait less behind it.
-        slice_entries_max: usize = 256, Kind::Integer { min: 1, max: 65_536, unit: "hashes" }, Live;
+        slice_entries_max: usize = 256, Kind::Integer { min: 1, max: 65_536, unit: "hashes" };
     }
 
     /// The endpoint for Prometheus, GET /metrics.
     metrics: MetricsConfig {
         /// Whether there is an endpoint.
-        enabled: bool = true, Kind::Flag, Restart;
+        enabled: bool = true, Kind::Flag;
         /// The address to listen on for the collector.
-        bind: IpAddr = LOCALHOST, Kind::Address, Restart;
+        bind: IpAddr = LOCALHOST, Kind::Address;
         /// The TCP port for the collector. 0 takes any free one; the log names it.
-        port: u16 = 9121, Kind::Port, Restart, flag "metrics-port";
+        port: u16 = 9121, Kind::Port, flag "metrics-port";
     }
 
     /// What is written to standard error.
     log: LogConfig {
         /// How much is logged. debug and trace cost throughput.
-        level: Level = Level::Info, Kind::Word(&["error", "warn", "info", "debug", "trace"]), Live, redis "loglevel";
+        level: Level = Level::Info, Kind::Word(&["error", "warn", "info", "debug", "trace"]), redis "loglevel";
         /// The form of a line: text for people, json for collectors.
-        format: LogFormat = LogFormat::Text, Kind::Word(&["text", "json"]), Restart;
+        format: LogFormat = LogFormat::Text, Kind::Word(&["text", "json"]);
     }
 }

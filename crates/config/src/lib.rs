@@ -30,7 +30,7 @@ mod suggest;
 mod sweep;
 mod values;
 
-pub use directive::{Change, Directive, Kind, Section, Value};
+pub use directive::{Directive, Kind, Section, Value};
 pub use directives::{
     Config, DIRECTIVES, ExpiryConfig, HashConfig, LimitsConfig, LogConfig, MetricsConfig, SECTIONS,
     ServerConfig,

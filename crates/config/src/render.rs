@@ -27,18 +27,13 @@ pub fn render_markdown() -> String {
     let mut text = String::new();
     for section in SECTIONS {
         let _ = write!(text, "### `[{}]`\n\n{}\n\n", section.name, join(section.doc));
-        text +=
-            "| key | default | allowed | change | Redis name | what it does |\n|---|---|---|---|---|---|\n";
+        text += "| key | default | allowed | Redis name | what it does |\n|---|---|---|---|---|\n";
         for directive in directives_of(section) {
             let default = directive.default_text();
             let redis = directive.redis.map_or(String::new(), |name| format!("`{name}`"));
-            let (allowed, change) = (directive.kind.allowed(), directive.change.name());
+            let allowed = directive.kind.allowed();
             let summary = directive.summary().replace('|', "\\|");
-            let _ = writeln!(
-                text,
-                "| `{}` | `{default}` | {allowed} | {change} | {redis} | {summary} |",
-                directive.key
-            );
+            let _ = writeln!(text, "| `{}` | `{default}` | {allowed} | {redis} | {summary} |", directive.key);
         }
         text.push('\n');
     }
@@ -68,11 +63,11 @@ pub(crate) fn render(config: &Config, remark: impl Fn(&Directive) -> String) -> 
     text
 }
 
-/// Default, range, change and Redis name in one line.
+/// Default, range and Redis name in one line.
 fn facts(directive: &Directive) -> String {
     let default = directive.default_text();
     let redis = directive.redis.map_or(String::new(), |name| format!("; Redis: {name}"));
-    format!("Default {default}; {}; change: {}{redis}.", directive.kind.allowed(), directive.change.name())
+    format!("Default {default}; {}{redis}.", directive.kind.allowed())
 }
 
 /// A value as TOML writes it. No text of a setting needs escaping: words and addresses are plain, secrets masked.
