@@ -1,7 +1,8 @@
 //! A shard's keyspace with a million keys: one by one and in stages, growing, and expiring all at once.
 //!
 //! `cargo bench --bench keyspace`; `MAYFLY_BENCH_KEYS` sets another number of keys. The longest single steps and
-//! the bytes a key takes are printed before the benchmarks run.
+//! the bytes a key takes are printed before the benchmarks run. The longest steps include the kernel's page faults:
+//! a first touch of a huge page takes milliseconds in some virtual machines. `MIMALLOC_ALLOW_THP=0` leaves them out.
 
 use std::time::{Duration, Instant};
 
