@@ -1,7 +1,5 @@
 //! `DBSIZE`
 
-use mayfly_store::{Keyspace, UnixMillis};
-
 use crate::context::DataContext;
 use crate::error::Outcome;
 use crate::spec::{Flags, Group, Run, Spec};
@@ -23,22 +21,10 @@ fn run(context: &mut DataContext<'_>, _: Words<'_>) -> Outcome {
     let (number, now) = (context.data.database, context.data.now);
     let mut keys = 0;
     for keyspace in context.data.keyspaces() {
-        reclaim_due(keyspace, now);
-        keys += keyspace.database(number).len() as i64;
+        keys += keyspace.database(number).live_len(now) as i64;
     }
     context.reply.integer(keys);
     Ok(())
-}
-
-/// Removes every key that is due at `now`, so that those left are the live ones: the tick's work, done at once.
-/// What is to be freed in pieces stays for the tick. Nobody is told of the expired keys, as on the tick.
-pub(super) fn reclaim_due(keyspace: &mut Keyspace, now: UnixMillis) {
-    loop {
-        let due = keyspace.backlog(now);
-        if due == 0 || keyspace.reclaim(now, due, &mut |_, _, _| {}).steps == 0 {
-            return;
-        }
-    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ pub static SPEC: Spec = Spec {
     summary: "Answers PONG, or the message.",
     group: Group::Connection,
     arity: -1,
-    flags: Flags::FAST.and(Flags::LOADING).and(Flags::STALE),
+    flags: Flags::FAST,
     arguments: &[Argument::string("message").optional()],
     run: Run::Session(run),
     ..Spec::BLANK

@@ -2,8 +2,6 @@
 
 use mayfly_store::{Database, Keyspace, UnixMillis};
 
-use crate::commands::dbsize::reclaim_due;
-
 /// Sums over all shards.
 pub(super) struct Totals {
     pub used_bytes: usize,
@@ -36,12 +34,9 @@ impl Totals {
         }
     }
 
-    /// Adds one shard. With `exact` counts of keys, those past their deadline are removed before.
-    pub fn add(&mut self, keyspace: &mut Keyspace, now: UnixMillis, exact: bool) {
+    /// Adds one shard.
+    pub fn add(&mut self, keyspace: &Keyspace, now: UnixMillis) {
         self.backlog += keyspace.backlog(now);
-        if exact {
-            reclaim_due(keyspace, now);
-        }
         let stats = keyspace.stats();
         self.used_bytes += keyspace.bytes();
         self.expired_by_wheel += stats.expired_by_wheel;
@@ -61,8 +56,10 @@ impl DatabaseTotals {
     }
 
     fn add(&mut self, database: &Database, now: UnixMillis) {
-        let with_deadline = database.len_with_deadline();
-        self.keys += database.len();
+        let keys = database.live_len(now);
+        // Every key that is due has a deadline.
+        let with_deadline = database.len_with_deadline() - (database.len() - keys);
+        self.keys += keys;
         self.with_deadline += with_deadline;
         self.ttl_sum_ms += u128::from(database.average_ttl_ms(now)) * with_deadline as u128;
     }

@@ -29,8 +29,7 @@ pub static SPEC: Spec = Spec {
 
 fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
     let asked_for: Vec<_> = SECTIONS.iter().filter(|section| is_asked_for(section, words)).collect();
-    let counts_keys = asked_for.iter().any(|section| section.counts_keys());
-    let facts = Facts::gather(context, counts_keys);
+    let facts = Facts::gather(context);
     let mut text = String::new();
     for section in asked_for {
         if !text.is_empty() {
@@ -64,11 +63,11 @@ struct Facts {
 }
 
 impl Facts {
-    fn gather(context: &mut DataContext<'_>, counts_keys: bool) -> Self {
+    fn gather(context: &mut DataContext<'_>) -> Self {
         let (now, databases) = (context.data.now, context.data.database_count());
         let mut totals = Totals::new(databases);
         for keyspace in context.data.keyspaces() {
-            totals.add(keyspace, now, counts_keys);
+            totals.add(keyspace, now);
         }
         Facts { host: context.host.facts(), totals, shards: context.data.shard_count(), now_ms: now.0 }
     }

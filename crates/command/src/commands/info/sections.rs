@@ -13,13 +13,6 @@ pub(super) struct Section {
     pub write: fn(&Facts, &mut String),
 }
 
-impl Section {
-    /// Whether it needs exact counts of keys, which cost time while many have just come due.
-    pub fn counts_keys(&self) -> bool {
-        self.title == "Keyspace"
-    }
-}
-
 /// When a section is shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shown {
