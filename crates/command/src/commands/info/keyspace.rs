@@ -56,11 +56,10 @@ impl DatabaseTotals {
     }
 
     fn add(&mut self, database: &Database, now: UnixMillis) {
-        let keys = database.live_len(now);
-        // Every key that is due has a deadline.
-        let with_deadline = database.len_with_deadline() - (database.len() - keys);
+        let (keys, with_deadline) = (database.live_len(now), database.len_with_deadline());
+        // Every key that is due has a deadline; what is left of its time is next to nothing.
+        self.with_deadline += with_deadline - (database.len() - keys);
         self.keys += keys;
-        self.with_deadline += with_deadline;
         self.ttl_sum_ms += u128::from(database.average_ttl_ms(now)) * with_deadline as u128;
     }
 }
