@@ -42,6 +42,9 @@ directives! {
         /// caps it (Linux: net.core.somaxconn).
         tcp_backlog: usize = 511, Kind::Integer { min: 1, max: 65_535, unit: "connections" },
             redis "tcp-backlog";
+        /// Whether the system may back memory with huge pages. They make look-ups in large keyspaces a little
+        /// faster, but the first touch of each can hold a shard for milliseconds, and more memory stays resident.
+        huge_pages: bool = false, Kind::Flag;
         /// How long a shutdown waits for calls in flight and for replies to be written before it closes what is
         /// left. Keep it below the time that the supervisor of the process allows.
         shutdown_grace_ms: u64 = 10_000, Kind::Integer { min: 0, max: 600_000, unit: "ms" };

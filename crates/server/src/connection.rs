@@ -54,6 +54,8 @@ pub struct Connection {
     written: usize,
     /// The client has closed its side: no more input.
     ended: bool,
+    /// Writing has failed: there is nobody to reply to.
+    deaf: Option<std::io::Error>,
     paused: bool,
     outgoing: Vec<Outgoing>,
 }
@@ -73,6 +75,7 @@ impl Connection {
             output: Vec::new(),
             written: 0,
             ended: false,
+            deaf: None,
             paused: false,
             outgoing: Vec::new(),
         }
@@ -81,18 +84,17 @@ impl Connection {
     /// Moves bytes in both directions as far as they go; ready when the connection is over.
     fn drive(&mut self, context: &Context<Self>, task: &mut std::task::Context<'_>) -> Poll<Ended> {
         for _ in 0..BURSTS_A_TURN {
-            self.session.drain(&mut self.output);
+            self.take_replies();
             if self.session.is_overflowed() || self.unsent() > self.output_bytes_max() {
                 return Poll::Ready(Ended::Overflow);
             }
-            // A socket that takes no more does not keep input from being read, up to the pause.
-            let blocked = match self.write(task) {
-                Poll::Ready(Ok(())) => false,
-                Poll::Ready(Err(error)) => return Poll::Ready(Ended::Failed(error)),
-                Poll::Pending => true,
-            };
+            // A socket that takes no more does not keep input from being read, up to the pause. One that failed
+            // may still hold requests that were received: they are carried out, nobody reads the replies.
+            if let Poll::Ready(Err(error)) = self.write(task) {
+                self.deaf.get_or_insert(error);
+            }
             if self.unsent() == 0 && (self.session.is_finished() || self.input_is_over()) {
-                return Poll::Ready(Ended::Finished);
+                return Poll::Ready(self.deaf.take().map_or(Ended::Finished, Ended::Failed));
             }
             if !self.session.may_decode() || self.unsent() > self.output_bytes_pause() {
                 self.pause();
@@ -102,16 +104,22 @@ impl Connection {
             match self.read(context, task) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Ended::Failed(error)),
-                Poll::Pending => {
-                    if !blocked && self.unsent() > 0 {
-                        continue;
-                    }
-                    return Poll::Pending;
-                }
+                Poll::Pending => return Poll::Pending,
             }
         }
         task.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    fn take_replies(&mut self) {
+        if self.output.capacity() == 0 {
+            self.output = self.thread.output.take();
+        }
+        self.session.drain(&mut self.output);
+        if self.deaf.is_some() {
+            self.output.clear();
+            self.written = 0;
+        }
     }
 
     /// Feeds the session with what is there already, else with what the socket has.

@@ -1,7 +1,7 @@
 //! The process as commands and metrics see it: config, clients, counters, clock, shutdown.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
 use mayfly_command::{ClientCard, CommandFacts, Host, HostFacts, Table};
 use mayfly_config::{Loaded, Source};
@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::clients::Clients;
 use crate::clock::Clock;
+use crate::sampler::Samples;
 
 /// The process that everything runs in; shared by all threads.
 #[derive(Debug)]
@@ -24,9 +25,10 @@ pub struct ServerHost {
     pub counters: Vec<Arc<ThreadCounters>>,
     /// Port that clients connect to; known once it listens.
     pub port: AtomicU16,
+    /// Rates and peaks.
+    pub samples: Samples,
     run_id: String,
     shutdown: watch::Sender<bool>,
-    resident_bytes_max: AtomicU64,
 }
 
 impl ServerHost {
@@ -44,7 +46,7 @@ impl ServerHost {
             port: AtomicU16::new(0),
             run_id: random.iter().map(|byte| format!("{byte:02x}")).collect(),
             shutdown: watch::Sender::new(false),
-            resident_bytes_max: AtomicU64::new(0),
+            samples: Samples::default(),
             loaded,
         })
     }
@@ -58,12 +60,6 @@ impl ServerHost {
     /// Sum of a counter over all threads.
     pub fn total(&self, counter: impl Fn(&ThreadCounters) -> u64) -> u64 {
         self.counters.iter().map(|thread| counter(thread)).sum()
-    }
-
-    fn resident(&self) -> (u64, u64) {
-        let resident = process().map_or(0, |process| process.resident_bytes);
-        let max = self.resident_bytes_max.fetch_max(resident, Relaxed).max(resident);
-        (resident, max)
     }
 }
 
@@ -87,8 +83,9 @@ impl Host for ServerHost {
     }
 
     fn facts(&self) -> HostFacts {
-        let (resident_bytes, resident_bytes_max) = self.resident();
-        let process = process().unwrap_or_default();
+        let process = Process::read().unwrap_or_default();
+        let resident_bytes = process.resident_bytes;
+        let resident_bytes_max = self.samples.resident_bytes_max.fetch_max(resident_bytes, Relaxed);
         HostFacts {
             port: self.port.load(Relaxed),
             process_id: std::process::id(),
@@ -104,16 +101,16 @@ impl Host for ServerHost {
             connections_total: self.clients.accepted(),
             connections_rejected: self.clients.rejected(),
             commands_total: self.total(ThreadCounters::calls),
+            commands_per_second: self.samples.commands_per_second.load(Relaxed),
             input_bytes_total: self.total(|thread| thread.input_bytes.get()),
             output_bytes_total: self.total(|thread| thread.output_bytes.get()),
             errors_total: self.total(ThreadCounters::errors),
             resident_bytes,
-            resident_bytes_max,
+            resident_bytes_max: resident_bytes_max.max(resident_bytes),
             machine_bytes: process.machine_bytes,
             system_seconds: process.system_seconds,
             user_seconds: process.user_seconds,
             commands: self.command_facts(),
-            ..HostFacts::default()
         }
     }
 
@@ -136,21 +133,28 @@ impl ServerHost {
 
 /// What the system says about this process; all zero where it says nothing.
 #[derive(Default)]
-struct Process {
-    resident_bytes: u64,
-    machine_bytes: u64,
-    user_seconds: f64,
-    system_seconds: f64,
+pub struct Process {
+    /// Resident memory in bytes.
+    pub resident_bytes: u64,
+    /// Memory of the machine in bytes.
+    pub machine_bytes: u64,
+    /// Processor time in user mode, seconds.
+    pub user_seconds: f64,
+    /// Processor time in system mode, seconds.
+    pub system_seconds: f64,
 }
 
-fn process() -> Option<Process> {
-    let stat = procfs::process::Process::myself().ok()?.stat().ok()?;
-    let ticks = procfs::ticks_per_second() as f64;
-    let machine = <procfs::Meminfo as procfs::Current>::current().ok();
-    Some(Process {
-        resident_bytes: stat.rss * procfs::page_size(),
-        machine_bytes: machine.map_or(0, |memory| memory.mem_total),
-        user_seconds: stat.utime as f64 / ticks,
-        system_seconds: stat.stime as f64 / ticks,
-    })
+impl Process {
+    /// Asks the system.
+    pub fn read() -> Option<Self> {
+        let stat = procfs::process::Process::myself().ok()?.stat().ok()?;
+        let ticks = procfs::ticks_per_second() as f64;
+        let machine = <procfs::Meminfo as procfs::Current>::current().ok();
+        Some(Process {
+            resident_bytes: stat.rss * procfs::page_size(),
+            machine_bytes: machine.map_or(0, |memory| memory.mem_total),
+            user_seconds: stat.utime as f64 / ticks,
+            system_seconds: stat.stime as f64 / ticks,
+        })
+    }
 }

@@ -27,8 +27,10 @@ mod host;
 mod http;
 mod listener;
 mod metrics;
+mod sampler;
 mod shard;
 mod shutdown;
+mod system;
 mod thread;
 
 use std::sync::Arc;
@@ -55,6 +57,7 @@ use thread::{ShardPeer, Thread};
 /// # Errors
 /// What keeps it from starting; see [`StartError`].
 pub fn run(loaded: Loaded) -> Result<(), StartError> {
+    system::prepare(&loaded.config.server);
     // Taken before any thread is started, so that a taken port leaves nothing behind.
     let client_listeners = listener::bind_clients(&loaded)?;
     let metrics_listener = match loaded.config.metrics.enabled {
@@ -91,6 +94,7 @@ pub fn run(loaded: Loaded) -> Result<(), StartError> {
             let exporter = Arc::new(Exporter::new(Arc::clone(&host), peers.clone()));
             actix_rt::spawn(http::serve(listener, exporter));
         }
+        actix_rt::spawn(sampler::sample(Arc::clone(&host)));
         warn_if_open(&host.loaded);
         tracing::info!(version = MAYFLY_VERSION, shards, config = %host.loaded.source, "ready");
         let reason = signals.wait(&host).await;

@@ -138,7 +138,7 @@ impl Thread {
 
     /// One slice of expiry.
     pub fn reclaim(&self) -> Reclaimed {
-        self.with_moment(|shard, moment| shard.reclaim(moment))
+        self.with_moment(Shard::reclaim)
     }
 
     /// Waits until expiry has something to do.
