@@ -20,6 +20,7 @@ use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio_util::io::poll_read_buf;
 
+use crate::shard::UNBOUNDED_MAILBOX;
 use crate::thread::Thread;
 
 /// Unread bytes up to this many are moved to a small buffer of the connection's own, so that a slow sender does
@@ -268,7 +269,7 @@ impl Actor for Connection {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        context.set_mailbox_capacity(usize::MAX);
+        context.set_mailbox_capacity(UNBOUNDED_MAILBOX);
         context.spawn(Drive);
         self.watch_idleness(context);
     }

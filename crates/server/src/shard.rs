@@ -12,6 +12,9 @@ use crate::connection::{Connection, Drain};
 use crate::metrics::ShardSample;
 use crate::thread::{ReplyTo, ShardPeer, Thread};
 
+/// What actix takes for no bound. Large numbers are no way to say it: it computes with them.
+pub const UNBOUNDED_MAILBOX: usize = 0;
+
 /// Work for the shard.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -60,7 +63,7 @@ impl Actor for ShardActor {
 
     fn started(&mut self, context: &mut Self::Context) {
         // Bounded at the edge: every session has at most one batch a shard and burst under way.
-        context.set_mailbox_capacity(usize::MAX);
+        context.set_mailbox_capacity(UNBOUNDED_MAILBOX);
         actix_rt::spawn(turn_wheel(Rc::clone(&self.thread)));
     }
 }
