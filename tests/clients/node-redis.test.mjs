@@ -1,0 +1,165 @@
+// node-redis, in RESP2 and RESP3.
+
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import { createClient, createClientPool, RESP_TYPES } from 'redis';
+import { startMayfly, waitUntil, within } from './mayfly.mjs';
+
+let server;
+before(async () => {
+  server = await startMayfly();
+});
+after(() => server.stop());
+
+const url = (port) => `redis://127.0.0.1:${port}`;
+
+test('connects with its defaults, in RESP3', async () => {
+  const client = await createClient({ url: url(server.port) }).connect();
+  assert.equal(await client.ping(), 'PONG');
+  assert.match(await client.sendCommand(['CLIENT', 'INFO']), / resp=3 .*lib-name=node-redis/);
+  await client.close();
+});
+
+for (const RESP of [2, 3]) {
+  describe(`RESP${RESP}`, () => {
+    let client;
+    before(async () => {
+      client = await createClient({ url: url(server.port), RESP }).connect();
+    });
+    beforeEach(() => client.flushAll());
+    after(() => client.close());
+
+    test('speaks the protocol it asked for', async () => {
+      assert.match(await client.sendCommand(['CLIENT', 'INFO']), new RegExp(` resp=${RESP} `));
+    });
+
+    test('hashes', async () => {
+      assert.equal(await client.hSet('user', { name: 'Ada', visits: 1 }), 2);
+      assert.equal(await client.hSet('user', 'name', 'Ada Lovelace'), 0);
+      assert.deepEqual({ ...(await client.hGetAll('user')) }, { name: 'Ada Lovelace', visits: '1' });
+      assert.deepEqual(await client.hmGet('user', ['visits', 'none']), ['1', null]);
+      assert.equal(await client.hIncrBy('user', 'visits', 41), 42);
+      assert.equal(await client.hIncrByFloat('user', 'score', 0.5), '0.5');
+      assert.deepEqual((await client.hKeys('user')).sort(), ['name', 'score', 'visits']);
+      const pairs = await client.hRandFieldCountWithValues('user', 3);
+      assert.deepEqual(pairs.map(({ field }) => field).sort(), ['name', 'score', 'visits']);
+      assert.equal(await client.hDel('user', ['name', 'visits', 'score']), 3);
+      assert.equal(await client.exists('user'), 0);
+    });
+
+    test('values are bytes that nothing changes', async () => {
+      const value = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
+      await client.hSet('binary', 'field', value);
+      const binary = client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
+      assert.deepEqual(await binary.hGet('binary', 'field'), value);
+    });
+
+    test('HSETEX of five words expires the whole hash', async () => {
+      assert.equal(await client.sendCommand(['HSETEX', 'hash', 'a', '1', '60']), 1);
+      const ttl = await client.ttl('hash');
+      assert.ok(ttl > 0 && ttl <= 60, `${ttl}`);
+      assert.equal(await client.sendCommand(['HSETEX', 'hash', 'b', '2', '1']), 1);
+      assert.deepEqual({ ...(await client.hGetAll('hash')) }, { a: '1', b: '2' });
+      await waitUntil('the hash expires', async () => (await client.exists('hash')) === 0);
+      assert.equal(await client.ttl('hash'), -2);
+      assert.equal(await client.dbSize(), 0);
+    });
+
+    test('its own hSetEx sets fields, and is refused with an expiry', async () => {
+      // node-redis sends HSETEX key [FNX|FXX] [EX …] FIELDS n field value: the form of Redis 8.
+      assert.equal(await client.hSetEx('hash', { field: 'value' }), 1);
+      assert.equal(await client.ttl('hash'), -1);
+      await assert.rejects(
+        client.hSetEx('hash', { field: 'other' }, { expiration: { type: 'EX', value: 60 } }),
+        /^.*Error: ERR HSETEX with FIELDS and an expiry sets per-field TTLs, which are not supported/,
+      );
+      assert.equal(await client.hGet('hash', 'field'), 'value');
+    });
+
+    test('expiry', async () => {
+      await client.hSet('hash', 'field', 'value');
+      assert.equal(await client.expire('hash', 60), 1);
+      assert.equal(await client.expire('hash', 30, 'GT'), 0);
+      assert.equal(await client.persist('hash'), 1);
+      assert.equal(await client.ttl('hash'), -1);
+      assert.equal(await client.pExpire('hash', 20), 1);
+      await waitUntil('the hash expires', async () => (await client.hGet('hash', 'field')) === null);
+    });
+
+    test('pipelines without MULTI answer in order', async () => {
+      const pipeline = client.multi();
+      for (let number = 0; number < 10_000; number++) {
+        pipeline.hSet(`key:${number}`, 'number', number).hGet(`key:${number}`, 'number');
+      }
+      const replies = await pipeline.execAsPipeline();
+      const expected = Array.from({ length: 10_000 }, (_, number) => [1, `${number}`]).flat();
+      assert.deepEqual(replies, expected);
+    });
+
+    test('calls that are not awaited one by one answer in order', async () => {
+      const counts = Array.from({ length: 1_000 }, () => client.hIncrBy('counter', 'count', 1));
+      assert.deepEqual(await Promise.all(counts), Array.from({ length: 1_000 }, (_, index) => index + 1));
+    });
+
+    test('scan iterators find every key and field', async () => {
+      const pipeline = client.multi();
+      for (let number = 0; number < 2_000; number++) pipeline.hSet(`key:${number}`, 'field', number);
+      for (let number = 0; number < 2_000; number++) pipeline.hSet('large', `field:${number}`, number);
+      await pipeline.execAsPipeline();
+      const keys = new Set();
+      for await (const page of client.scanIterator({ MATCH: 'key:*', COUNT: 100, TYPE: 'hash' })) {
+        page.forEach((key) => keys.add(key));
+      }
+      assert.equal(keys.size, 2_000);
+      const fields = new Map();
+      for await (const page of client.hScanIterator('large', { COUNT: 100 })) {
+        page.forEach(({ field, value }) => fields.set(field, value));
+      }
+      assert.equal(fields.size, 2_000);
+      assert.equal(fields.get('field:1999'), '1999');
+    });
+
+    test('a duplicate is a connection of its own', async () => {
+      const duplicate = await client.duplicate({ database: 5, name: 'the-duplicate' }).connect();
+      assert.equal(await duplicate.hSet('hash', 'field', 'five'), 1);
+      assert.equal(await client.exists('hash'), 0);
+      assert.equal(await duplicate.clientGetName(), 'the-duplicate');
+      assert.notEqual(await duplicate.clientId(), await client.clientId());
+      const names = (await client.clientList()).map(({ name, db }) => [name, db]);
+      assert.ok(names.some(([name, db]) => name === 'the-duplicate' && db === 5), `${names}`);
+      await duplicate.close();
+    });
+
+    test('a pool shares its connections', async () => {
+      const pool = await createClientPool({ url: url(server.port), RESP }, { maximum: 4 }).connect();
+      await Promise.all(Array.from({ length: 500 }, () => pool.hIncrBy('counter', 'count', 1)));
+      assert.equal(await client.hGet('counter', 'count'), '500');
+      await pool.close();
+    });
+
+    test('errors have their text', async () => {
+      await assert.rejects(client.sendCommand(['HSETEX', 'hash', 'field', 'value', '0']), {
+        message: "ERR invalid expire time in 'hsetex' command",
+      });
+      await assert.rejects(client.lPush('list', 'value'), { message: /^ERR unknown command 'LPUSH'/ });
+      assert.equal(await client.ping(), 'PONG');
+    });
+
+    test('reconnects after a restart of the server', async () => {
+      const first = await startMayfly();
+      const socket = { reconnectStrategy: () => 20 };
+      const lasting = createClient({ url: `${url(first.port)}/2`, RESP, socket });
+      // What it reports while nobody listens is the point of this test, not a failure.
+      lasting.on('error', () => {});
+      await lasting.connect();
+      await lasting.hSet('hash', 'field', 'value');
+      await first.stop();
+      const waiting = lasting.hSet('hash', 'field', 'value');
+      const second = await startMayfly({ port: first.port });
+      assert.equal(await within('the call is sent again', waiting), 1);
+      assert.match(await lasting.sendCommand(['CLIENT', 'INFO']), / db=2 /);
+      await lasting.close();
+      await second.stop();
+    });
+  });
+}

@@ -1,0 +1,19 @@
+//! What a user notices, seen through real sockets: each test starts the real binary on ephemeral ports.
+//!
+//! One file a behaviour; `harness` starts servers, talks to them and reads their metrics. Everything here needs
+//! nothing but Rust. What can be decided without a socket is tested beside the code that decides it.
+
+mod harness;
+
+mod atomicity;
+mod backpressure;
+mod connections;
+mod documents;
+mod hang_up;
+mod limits;
+mod metrics;
+mod pipelines;
+mod protocol;
+mod shutdown;
+mod start;
+mod transcript;
