@@ -55,6 +55,8 @@ pub async fn shut_down(
     tracing::info!(reason, connections = host.clients.connected(), grace_ms, "stopping");
     for listener in accepting {
         listener.abort();
+        // Only when it is gone nobody new is let in; then those who are in are told to finish.
+        let _ = listener.await;
     }
     for shard in shards {
         shard.address.do_send(DrainConnections);
