@@ -1,0 +1,56 @@
+//! How a world is set up: what is asked for, and what the seed decides.
+
+use fastrand::Rng;
+use mayfly_engine::{SessionOptions, ShardOptions};
+use mayfly_resp::RequestLimits;
+use mayfly_store::StoreOptions;
+
+use crate::fault::Fault;
+
+/// Bytes of replies that no run reaches unless its world is cramped.
+pub const ROOMY_BYTES: usize = 64 << 20;
+
+/// How a world is set up; the rest is drawn from the seed.
+#[derive(Clone, Copy, Debug)]
+pub struct Laws {
+    /// Where all chance comes from.
+    pub seed: u64,
+    /// Number of shards.
+    pub shards: u16,
+    /// A fault to plant.
+    pub fault: Option<Fault>,
+    /// Whether limits, passwords and the form of hashes are drawn, too; else they are as configured by default.
+    pub is_varied: bool,
+}
+
+/// What is drawn for a world.
+pub struct Drawn {
+    /// Whether clients must give a password.
+    pub has_password: bool,
+    /// Limits of every session.
+    pub session: SessionOptions,
+    /// Limits of every shard, but for its slices.
+    pub shard: ShardOptions,
+}
+
+/// Draws them; the usual ones unless the world is to be varied.
+pub fn draw_options(is_varied: bool, random: &mut Rng) -> Drawn {
+    let mut pick = |usual: usize, others: &[usize]| {
+        if is_varied && random.bool() { others[random.usize(..others.len())] } else { usual }
+    };
+    let output_bytes_max = pick(ROOMY_BYTES, &[ROOMY_BYTES, ROOMY_BYTES, ROOMY_BYTES, 50_000]);
+    let store = StoreOptions {
+        packed_fields_max: pick(128, &[1, 4, 16]) as u32,
+        packed_bytes_max: pick(4_096, &[64, 300]) as u32,
+        ..StoreOptions::default()
+    };
+    Drawn {
+        has_password: pick(0, &[0, 0, 1]) == 1,
+        session: SessionOptions {
+            request: RequestLimits::default(),
+            window: pick(1_024, &[1, 3, 20, 100]),
+            output_bytes_max,
+        },
+        shard: ShardOptions { store, slice_entries_max: 256, output_bytes_max },
+    }
+}

@@ -1,0 +1,235 @@
+//! Requests at random, drawn from the table of commands.
+//!
+//! A request follows the grammar in its command's spec, so a new command is sampled without a word here. Few keys,
+//! fields and numbers, so that requests meet; among the numbers those at which something breaks. Some requests are
+//! spoilt afterwards.
+
+use fastrand::Rng;
+use mayfly_command::Command;
+use mayfly_command::Table;
+use mayfly_command::argument::{Argument, Kind};
+use mayfly_command::spec::Run;
+
+/// Numbers at which something breaks, and words that are none.
+const ODD_NUMBERS: [&str; 14] = [
+    "0",
+    "-1",
+    "01",
+    "+1",
+    " 1",
+    "",
+    "x",
+    "1.5",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "9223372036854775808",
+    "2147483648",
+    "-2147483649",
+    "9223372036854775",
+];
+
+/// Values that some command takes for a number.
+const VALUES: [&str; 12] = [
+    "1",
+    "-7",
+    "10.5",
+    "0.25",
+    "abc",
+    "",
+    " 1",
+    "01",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "value",
+    "\r\n",
+];
+
+/// Patterns, as the model's glob knows them.
+const PATTERNS: [&str; 6] = ["*", "k*", "k[0-3]", "?1", "f*", "none"];
+
+/// What is drawn.
+#[derive(Debug)]
+pub struct Sampler {
+    weighted: Vec<&'static Command>,
+}
+
+impl Default for Sampler {
+    fn default() -> Self {
+        Sampler::new()
+    }
+}
+
+impl Sampler {
+    /// A sampler of every command of the table but `SHUTDOWN`, which has no reply.
+    pub fn new() -> Self {
+        let commands = Table::get().all().iter().copied();
+        let commands = commands.filter(|command| command.full_name() != "shutdown");
+        Sampler {
+            weighted: commands.flat_map(|command| std::iter::repeat_n(command, weight(command))).collect(),
+        }
+    }
+
+    /// A request, given the time in Unix milliseconds.
+    pub fn request(&self, random: &mut Rng, now: i64) -> Vec<Vec<u8>> {
+        if random.u32(..100) == 0 {
+            return vec![b"NOSUCH".to_vec(), key(random), value(random)];
+        }
+        let command = self.weighted[random.usize(..self.weighted.len())];
+        let mut words: Vec<Vec<u8>> =
+            command.full_name().split('|').map(|word| cased(word, random).into_bytes()).collect();
+        let mut grammar = Grammar { random, now, words: &mut words, count_at: None };
+        grammar.all(command.spec.arguments);
+        if random.u32(..20) == 0 {
+            spoil(&mut words, random);
+        }
+        words
+    }
+}
+
+/// How often a command is drawn: data first, and what touches several shards more often than its share.
+fn weight(command: &Command) -> usize {
+    match command.full_name() {
+        "flushdb" | "flushall" => 1,
+        "hsetex" | "rename" | "del" | "scan" | "hscan" => 30,
+        _ => match command.spec.run {
+            Run::Keys(_) => 12,
+            Run::AllShards(_) | Run::Cursor(_) => 8,
+            Run::Session(_) => 1,
+            Run::Container(_) => 0,
+        },
+    }
+}
+
+/// Writes words by the grammar of a command.
+struct Grammar<'a> {
+    random: &'a mut Rng,
+    now: i64,
+    words: &'a mut Vec<Vec<u8>>,
+    /// Where the number of what is repeated next stands.
+    count_at: Option<usize>,
+}
+
+impl Grammar<'_> {
+    fn all(&mut self, arguments: &[Argument]) {
+        for argument in arguments {
+            if !argument.optional || self.random.u32(..3) == 0 {
+                self.one(argument);
+            }
+        }
+    }
+
+    fn one(&mut self, argument: &Argument) {
+        if let Some(token) = argument.token {
+            self.words.push(cased(token, self.random).into_bytes());
+        }
+        let times =
+            if argument.multiple { 1 + self.random.usize(..3).min(self.random.usize(..4)) } else { 1 };
+        for _ in 0..times {
+            self.body(argument);
+        }
+        if argument.multiple
+            && let Some(at) = self.count_at.take()
+            && self.random.u32(..16) > 0
+        {
+            self.words[at] = times.to_string().into_bytes();
+        }
+    }
+
+    fn body(&mut self, argument: &Argument) {
+        let random = &mut *self.random;
+        let word = match argument.kind {
+            Kind::PureToken => return,
+            Kind::OneOf(choices) => {
+                let choice = &choices[random.usize(..choices.len())];
+                return self.one(choice);
+            }
+            Kind::Block(parts) => return self.all(parts),
+            Kind::Key => key(random),
+            Kind::Pattern => PATTERNS[random.usize(..PATTERNS.len())].into(),
+            Kind::Double => VALUES[random.usize(..VALUES.len())].into(),
+            Kind::UnixTime | Kind::Integer => {
+                if argument.name == "numfields" {
+                    self.count_at = Some(self.words.len());
+                }
+                number(argument, self.now, random)
+            }
+            Kind::String => match argument.name {
+                "value" => value(random),
+                "field" => field(random),
+                "type" => b"hash".to_vec(),
+                "username" => b"default".to_vec(),
+                "password" => crate::host::PASSWORD.into(),
+                _ => field(random),
+            },
+        };
+        self.words.push(word);
+    }
+}
+
+fn key(random: &mut Rng) -> Vec<u8> {
+    match random.u32(..20) {
+        0 => [&b"{t}a"[..], b"{t}b", b"", b"\0\xff"][random.usize(..4)].to_vec(),
+        1..3 => format!("k{}", random.u32(..300)).into_bytes(),
+        _ => format!("k{}", random.u32(..6)).into_bytes(),
+    }
+}
+
+fn field(random: &mut Rng) -> Vec<u8> {
+    match random.u32(..16) {
+        0 => [&b"FIELDS"[..], b"", b"KEY"][random.usize(..3)].to_vec(),
+        1..4 => format!("f{}", random.u32(..60)).into_bytes(),
+        _ => format!("f{}", random.u32(..5)).into_bytes(),
+    }
+}
+
+fn value(random: &mut Rng) -> Vec<u8> {
+    match random.u32(..100) {
+        0 => vec![b'v'; random.usize(..100_000)],
+        1..10 => vec![b'w'; random.usize(..400)],
+        _ => VALUES[random.usize(..VALUES.len())].into(),
+    }
+}
+
+/// A number that suits its argument, mostly.
+fn number(argument: &Argument, now: i64, random: &mut Rng) -> Vec<u8> {
+    if random.u32(..12) == 0 {
+        return ODD_NUMBERS[random.usize(..ODD_NUMBERS.len())].into();
+    }
+    let is_millis = argument.name.contains("milliseconds");
+    let near = [1, 2, 5, 60, 3_600, 86_400, 31_536_000][random.usize(..7)];
+    let ttl = if is_millis { near * 7 } else { near };
+    let number = match argument.kind {
+        Kind::UnixTime if is_millis => now + ttl - 3,
+        Kind::UnixTime => now / 1_000 + ttl - 3,
+        _ if argument.name.contains("seconds") => ttl,
+        _ if argument.name == "protover" => random.i64(2..=3),
+        _ => match argument.name {
+            "cursor" => random.i64(..).max(0) >> random.u32(..60),
+            "index" | "db" | "index1" | "index2" | "destination-db" => random.i64(0..3),
+            "increment" => random.i64(-9..10),
+            _ => random.i64(-3..12),
+        },
+    };
+    number.to_string().into_bytes()
+}
+
+/// Makes a request wrong, or at least another one: a word more, a word less, a word replaced.
+fn spoil(words: &mut Vec<Vec<u8>>, random: &mut Rng) {
+    let at = random.usize(1..=words.len());
+    let odd = ODD_NUMBERS[random.usize(..ODD_NUMBERS.len())].into();
+    match random.u32(..4) {
+        0 => words.truncate(at),
+        1 => words.insert(at, odd),
+        2 if at < words.len() => words[at] = odd,
+        _ => words.push(field(random)),
+    }
+}
+
+/// A name in capitals, small letters, or both.
+fn cased(name: &str, random: &mut Rng) -> String {
+    match random.u32(..4) {
+        0 => name.to_ascii_lowercase(),
+        1 => name.chars().map(|c| if random.bool() { c.to_ascii_uppercase() } else { c }).collect(),
+        _ => name.to_ascii_uppercase(),
+    }
+}

@@ -1,0 +1,506 @@
+//! The world: shards, sessions, mailboxes, clients and the clock, and one step of it at a time.
+//!
+//! Mailboxes are as actix has them: a message is in its receiver's mailbox when the sender goes on, and a receiver
+//! takes its messages in that order. A connection takes all its messages before it reads from its socket. Every
+//! client lives on the thread of one shard; calls for that shard take the short way, without a mailbox.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use fastrand::Rng;
+use mayfly_command::{ClientCard, ClientState, Router, ShardId};
+use mayfly_engine::{
+    Batch, Effect, Moment, Outgoing, Replies, Session, SessionOptions, Shard, ShardOptions, Surroundings,
+    ThreadCounters, Work,
+};
+use mayfly_store::{KeyHasher, UnixMillis};
+
+use crate::client::{Client, ClientId};
+use crate::fault::{Fault, can_swap, strikes, swap_first_two};
+use crate::host::SimHost;
+use crate::laws::{Laws, ROOMY_BYTES, draw_options};
+use crate::oracle::Oracle;
+use crate::sampler::Sampler;
+
+/// When every world begins: 2026-01-01T00:00:00Z, Unix microseconds.
+const START_MICROS: i64 = 1_767_225_600_000_000;
+
+/// Requests that a client leaves unanswered before it waits.
+const UNANSWERED_MAX: usize = 400;
+
+/// Clients at a time.
+const CLIENTS_MAX: usize = 8;
+
+/// The world.
+#[derive(Debug)]
+pub struct World {
+    random: Rng,
+    laws: Laws,
+    now_micros: i64,
+    router: Router,
+    host: SimHost,
+    counters: Vec<Arc<ThreadCounters>>,
+    shards: Vec<Shard<ClientId>>,
+    shard_mailboxes: Vec<VecDeque<Work<ClientId>>>,
+    session_options: SessionOptions,
+    connections: BTreeMap<ClientId, Connection>,
+    clients: BTreeMap<ClientId, Client>,
+    clients_so_far: ClientId,
+    sampler: Sampler,
+    /// Bytes that clients have read.
+    output_bytes: usize,
+    /// What judges the shards.
+    pub oracle: Oracle,
+    /// Clients that were closed because too many replies waited.
+    pub overflows: u64,
+    /// Joints that were carried out.
+    pub joints: u64,
+}
+
+/// The server's end of a connection.
+#[derive(Debug)]
+struct Connection {
+    home: ShardId,
+    session: Session,
+    mailbox: VecDeque<Replies>,
+    input: BytesMut,
+}
+
+type Checked<T = ()> = Result<T, String>;
+
+impl World {
+    /// A world that begins, without clients.
+    pub fn new(laws: Laws) -> Self {
+        let mut random = Rng::with_seed(laws.seed);
+        let router = Router::new(KeyHasher::from_seed(random.u64(..)), laws.shards);
+        let drawn = draw_options(laws.is_varied, &mut random);
+        let counters: Vec<Arc<ThreadCounters>> = (0..laws.shards).map(|_| Arc::default()).collect();
+        let shards = router.all().zip(&counters).map(|(id, counters)| {
+            let options = ShardOptions { slice_entries_max: random.usize(1..300), ..drawn.shard.clone() };
+            Shard::new(id, router.clone(), options, random.u64(..), Arc::clone(counters))
+        });
+        World {
+            shards: shards.collect(),
+            shard_mailboxes: router.all().map(|_| VecDeque::new()).collect(),
+            random,
+            laws,
+            now_micros: START_MICROS,
+            router,
+            host: SimHost { has_password: drawn.has_password },
+            counters,
+            session_options: drawn.session,
+            connections: BTreeMap::new(),
+            clients: BTreeMap::new(),
+            clients_so_far: 0,
+            sampler: Sampler::new(),
+            output_bytes: 0,
+            oracle: Oracle::default(),
+            overflows: 0,
+            joints: 0,
+        }
+    }
+
+    /// One thing happens, by chance.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn step(&mut self) -> Checked {
+        match self.random.u32(..1_000) {
+            ..130 => self.speak(),
+            130..530 => self.turn_any_session()?,
+            530..870 => self.turn_any_shard()?,
+            870..910 => self.reclaim_any(),
+            910..950 => self.let_time_pass(),
+            950..997 if self.connections.len() < CLIENTS_MAX => {
+                self.connect(false);
+            }
+            997.. => self.hang_up_any(),
+            _ => {}
+        }
+        self.plant();
+        Ok(())
+    }
+
+    /// A client connects. With `is_scripted` it keeps its replies and says only what it is told.
+    pub fn connect(&mut self, is_scripted: bool) -> ClientId {
+        self.clients_so_far += 1;
+        let id = self.clients_so_far;
+        let card = ClientCard::new(id, format!("127.0.0.1:{id}"), "127.0.0.1:6379".into(), self.now().0);
+        let client = ClientState::new(Arc::new(card), !self.host.has_password);
+        let connection = Connection {
+            home: ShardId(self.random.u16(..self.laws.shards)),
+            session: Session::new(client, self.router.clone(), self.session_options.clone()),
+            mailbox: VecDeque::new(),
+            input: BytesMut::new(),
+        };
+        self.connections.insert(id, connection);
+        self.clients.insert(id, Client::new(id, self.host.has_password, is_scripted));
+        id
+    }
+
+    /// A client sends requests, one a line, words separated by blanks; quotes are left out.
+    pub fn send(&mut self, id: ClientId, lines: &[&str]) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        for line in lines {
+            let words = line.split(' ').map(|word| word.trim_matches('"').as_bytes().to_vec());
+            client.ask(words.collect(), false, &self.router);
+        }
+    }
+
+    /// The replies that a scripted client got since the last call, as redis-cli shows them.
+    pub fn replies(&mut self, id: ClientId) -> Vec<String> {
+        let replies = self.clients.get_mut(&id).map(Client::take_replies).unwrap_or_default();
+        replies.iter().map(ToString::to_string).collect()
+    }
+
+    /// Time passes for everybody at once.
+    pub fn pass(&mut self, micros: i64) {
+        self.now_micros += micros;
+    }
+
+    /// Lets sessions and shards work, in an order by chance, until nothing is left to do.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn settle(&mut self) -> Checked {
+        loop {
+            while !self.is_idle() {
+                if self.random.bool() { self.turn_any_session()? } else { self.turn_any_shard()? }
+            }
+            let before = self.output_bytes;
+            for id in self.connections.keys().copied().collect::<Vec<_>>() {
+                self.turn_session(id, true)?;
+            }
+            if self.is_idle() && self.output_bytes == before {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Compares data and model, sweeps invariants and bounds.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn check(&mut self) -> Checked {
+        let now = self.now();
+        self.oracle.compare(&mut self.shards, &self.router, now)?;
+        let window = self.session_options.window;
+        match self.clients.values().find(|client| client.in_flight > window) {
+            Some(client) => Err(format!("{} calls in flight in a window of {window}", client.in_flight)),
+            None => Ok(()),
+        }
+    }
+
+    /// Brings the world to its end: everything is answered, all clients leave, everything due is reclaimed.
+    ///
+    /// # Errors
+    /// What was lost or is left over.
+    pub fn finish(&mut self) -> Checked {
+        self.settle()?;
+        for (id, connection) in &self.connections {
+            let client = &self.clients[id];
+            client.check_answered().map_err(|fault| format!("client {id}: {fault}"))?;
+            if connection.session.waiting() + connection.session.held_bytes() > 0 {
+                return Err(format!("client {id}: replies are left in an idle session"));
+            }
+            if client.is_over() {
+                return Err(format!("client {id}: the conversation is over and the connection open"));
+            }
+        }
+        for id in self.connections.keys().copied().collect::<Vec<_>>() {
+            self.hang_up(id);
+        }
+        self.check()?;
+        if let Some((id, client)) = self.clients.iter().find(|(_, client)| client.in_flight > 0) {
+            return Err(format!("client {id} is gone, {} of its calls never ran", client.in_flight));
+        }
+        for millennium in [0, 1_000] {
+            self.now_micros += millennium * 365 * 86_400_000_000;
+            self.reclaim_all()?;
+        }
+        self.check()
+    }
+
+    /// Unix milliseconds.
+    pub fn now(&self) -> UnixMillis {
+        UnixMillis(self.now_micros / 1_000)
+    }
+
+    /// Whether no message, no byte and no request waits anywhere.
+    fn is_idle(&self) -> bool {
+        self.shard_mailboxes.iter().all(VecDeque::is_empty)
+            && self.connections.iter().all(|(id, connection)| {
+                let session = &connection.session;
+                let has_input = !self.clients[id].wire.is_empty() || !connection.input.is_empty();
+                connection.mailbox.is_empty() && !(has_input && session.may_decode())
+            })
+    }
+
+    fn speak(&mut self) {
+        let now = self.now().0;
+        let Some(client) = choose(&mut self.random, &mut self.clients) else { return };
+        if !client.is_gone && client.unanswered() < UNANSWERED_MAX {
+            client.speak(&self.sampler, &self.router, now, &mut self.random);
+        }
+    }
+
+    fn turn_any_session(&mut self) -> Checked {
+        if self.connections.is_empty() {
+            return Ok(());
+        }
+        let place = self.random.usize(..self.connections.len());
+        let Some(&id) = self.connections.keys().nth(place) else { return Ok(()) };
+        let is_reading = self.random.u32(..8) > 0;
+        self.turn_session(id, is_reading)
+    }
+
+    /// A connection takes its messages, writes what it may unless its client does not read, and reads on.
+    fn turn_session(&mut self, id: ClientId, is_reading: bool) -> Checked {
+        let (Some(connection), Some(client)) = (self.connections.get_mut(&id), self.clients.get_mut(&id))
+        else {
+            return Ok(());
+        };
+        let session = &mut connection.session;
+        while let Some(replies) = connection.mailbox.pop_front() {
+            session.accept(replies);
+        }
+        if is_reading || session.is_overflowed() {
+            let mut output = Vec::new();
+            session.drain(&mut output);
+            if session.is_overflowed() {
+                self.overflows += 1;
+                let is_roomy = self.session_options.output_bytes_max >= ROOMY_BYTES;
+                self.hang_up(id);
+                return if is_roomy {
+                    Err(format!("client {id} was closed for its replies"))
+                } else {
+                    Ok(())
+                };
+            }
+            self.output_bytes += output.len();
+            client.receive(&output).map_err(|fault| format!("client {id}: {fault}"))?;
+            if session.is_finished() {
+                client.check_answered().map_err(|fault| format!("client {id} was closed: {fault}"))?;
+                if !client.is_over() {
+                    return Err(format!("client {id} was closed without a reason"));
+                }
+                self.hang_up(id);
+                return Ok(());
+            }
+        }
+        let piece = match self.random.u32(..4) {
+            0 => self.random.usize(..=client.wire.len().min(9)),
+            1 => self.random.usize(..=client.wire.len()),
+            _ => client.wire.len(),
+        };
+        connection.input.extend_from_slice(&client.wire.split_to(piece));
+        let mut outgoing = Vec::new();
+        let now_micros = self.now_micros;
+        let surroundings = Surroundings {
+            host: &self.host,
+            now_micros,
+            stopwatch: &|| nanos(now_micros),
+            counters: &self.counters[connection.home.index()],
+        };
+        session.feed(&mut connection.input, &surroundings, &mut outgoing);
+        if session.waiting() > self.session_options.window {
+            return Err(format!("client {id}: {} calls wait, more than the window", session.waiting()));
+        }
+        let home = connection.home;
+        outgoing.into_iter().try_for_each(|delivery| self.dispatch(id, home, delivery))
+    }
+
+    /// Delivers what a session sends off.
+    fn dispatch(&mut self, id: ClientId, home: ShardId, delivery: Outgoing) -> Checked {
+        let (Outgoing::Batch(_, batch) | Outgoing::Joint(_, batch)) = &delivery;
+        if batch.calls.is_empty() {
+            return Err(format!("client {id}: a message without a call"));
+        }
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.in_flight += batch.calls.len();
+        }
+        match delivery {
+            Outgoing::Batch(shard, batch) if shard == home => self.run_at_home(id, home, batch),
+            Outgoing::Batch(shard, batch) => {
+                self.shard_mailboxes[shard.index()].push_back(Work::Batch(batch, id));
+                Ok(())
+            }
+            Outgoing::Joint(shards, batch) => {
+                self.joints += 1;
+                let first = shards[0];
+                let work = Work::joint(shards, batch, id, self.laws.shards);
+                if first == home {
+                    return self.accept(first, work);
+                }
+                self.shard_mailboxes[first.index()].push_back(work);
+                Ok(())
+            }
+        }
+    }
+
+    /// The short way to the shard on the session's own thread.
+    fn run_at_home(&mut self, id: ClientId, home: ShardId, batch: Batch) -> Checked {
+        let shard = &mut self.shards[home.index()];
+        match with_moment(self.now_micros, &self.host, |moment| shard.run(batch, moment)) {
+            Err(batch) => self.accept(home, Work::Batch(batch, id)),
+            Ok(replies) => {
+                self.judge(id, &replies)?;
+                if let Some(connection) = self.connections.get_mut(&id) {
+                    connection.session.accept(replies);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn turn_any_shard(&mut self) -> Checked {
+        let index = self.random.usize(..self.shards.len());
+        for _ in 0..self.random.usize(1..4) {
+            let Some(work) = self.shard_mailboxes[index].pop_front() else { return Ok(()) };
+            self.accept(ShardId(index as u16), work)?;
+        }
+        Ok(())
+    }
+
+    /// A shard takes work; its effects are delivered.
+    fn accept(&mut self, shard: ShardId, work: Work<ClientId>) -> Checked {
+        let mut effects = Vec::new();
+        let receiver = &mut self.shards[shard.index()];
+        with_moment(self.now_micros, &self.host, |moment| receiver.accept(work, moment, &mut effects));
+        for effect in effects {
+            match effect {
+                Effect::Pass(to, work)
+                    if self.strikes(Fault::LostKeyspace, matches!(work, Work::Return(_))) =>
+                {
+                    drop((to, work));
+                }
+                Effect::Pass(to, work) => self.shard_mailboxes[to.index()].push_back(work),
+                Effect::Reply(id, mut replies) => {
+                    self.judge(id, &replies)?;
+                    let can_swap = can_swap(&replies) && self.connections.contains_key(&id);
+                    if self.strikes(Fault::SwappedReplies, can_swap) {
+                        swap_first_two(&mut replies);
+                    }
+                    if let Some(connection) = self.connections.get_mut(&id)
+                        && !strikes(&mut self.laws.fault, Fault::LostReplies, self.oracle.calls > 300)
+                    {
+                        connection.mailbox.push_back(replies);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn judge(&mut self, id: ClientId, replies: &Replies) -> Checked {
+        let now = self.now();
+        let client = self.clients.get_mut(&id).ok_or("a reply to a client that never was")?;
+        self.oracle.was_executed(client, replies, now, self.laws.fault)?;
+        if client.is_gone && client.in_flight == 0 {
+            self.clients.remove(&id);
+        }
+        Ok(())
+    }
+
+    fn reclaim_any(&mut self) {
+        let now = self.now();
+        let index = self.random.usize(..self.shards.len());
+        let shard = &mut self.shards[index];
+        if self.random.bool() {
+            with_moment(self.now_micros, &self.host, |moment| shard.reclaim(moment));
+        } else if let Some(keyspace) = shard.keyspace_mut() {
+            keyspace.reclaim(now, self.random.usize(..40), &mut |_, _, _| {});
+        }
+    }
+
+    fn reclaim_all(&mut self) -> Checked {
+        let now = self.now();
+        for shard in &mut self.shards {
+            while with_moment(self.now_micros, &self.host, |moment| shard.reclaim(moment)).more {}
+            if shard.next_reclaim().is_some_and(|next| next <= now) {
+                return Err(format!("shard {} has done all it could and is not done", shard.id().0));
+            }
+            self.oracle.check_reclaimed(shard, &self.router, now)?;
+        }
+        Ok(())
+    }
+
+    fn let_time_pass(&mut self) {
+        let index = self.random.usize(..self.shards.len());
+        let next = self.shards[index].next_reclaim().map(|next| next.0.saturating_mul(1_000));
+        self.now_micros += match (self.random.u32(..20), next) {
+            (..11, _) => self.random.i64(0..3_000),
+            (11..16, _) => self.random.i64(0..5_000_000),
+            (16..19, Some(next)) if next > self.now_micros => {
+                let wait = (next - self.now_micros).min(400 * 86_400_000_000);
+                (wait + self.random.i64(-1_001..1_001)).max(0)
+            }
+            (19, _) => self.random.i64(0..400 * 86_400_000_000),
+            _ => 0,
+        };
+    }
+
+    fn hang_up_any(&mut self) {
+        let place = self.random.usize(..=self.connections.len());
+        if let Some(&id) = self.connections.keys().nth(place) {
+            self.hang_up(id);
+        }
+    }
+
+    /// A connection ends. What it has sent off is carried out all the same.
+    fn hang_up(&mut self, id: ClientId) {
+        self.connections.remove(&id);
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.is_gone = true;
+            if client.in_flight == 0 {
+                self.clients.remove(&id);
+            }
+        }
+    }
+
+    /// Plants the faults that are not in the way of a message.
+    fn plant(&mut self) {
+        if self.laws.fault == Some(Fault::LostKey) && self.oracle.calls > 300 {
+            for keyspace in self.shards.iter_mut().filter_map(Shard::keyspace_mut) {
+                let store = keyspace.database_mut(0);
+                if let Some(entry) = store.random(0, UnixMillis(self.now_micros / 1_000)) {
+                    store.remove(entry);
+                    self.laws.fault = None;
+                    return;
+                }
+            }
+        }
+        for mailbox in &mut self.shard_mailboxes {
+            let is_batch = matches!(mailbox.front(), Some(Work::Batch(..)));
+            if strikes(&mut self.laws.fault, Fault::LostBatch, is_batch) {
+                mailbox.pop_front();
+            }
+            let pair = match (mailbox.front(), mailbox.get(1)) {
+                (Some(Work::Batch(_, first)), Some(Work::Batch(_, second))) => first == second,
+                _ => false,
+            };
+            if strikes(&mut self.laws.fault, Fault::OvertakingBatch, pair) {
+                mailbox.swap(0, 1);
+            }
+        }
+    }
+
+    fn strikes(&mut self, fault: Fault, can: bool) -> bool {
+        strikes(&mut self.laws.fault, fault, can)
+    }
+}
+
+fn with_moment<R>(now_micros: i64, host: &SimHost, work: impl FnOnce(&Moment<'_>) -> R) -> R {
+    work(&Moment { now: UnixMillis(now_micros / 1_000), host, stopwatch: &|| nanos(now_micros) })
+}
+
+/// What a stopwatch shows.
+fn nanos(now_micros: i64) -> u64 {
+    (now_micros - START_MICROS).unsigned_abs().saturating_mul(1_000)
+}
+
+fn choose<'m, V>(random: &mut Rng, map: &'m mut BTreeMap<ClientId, V>) -> Option<&'m mut V> {
+    let place = random.usize(..map.len().max(1));
+    map.values_mut().nth(place)
+}
