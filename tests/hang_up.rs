@@ -62,6 +62,25 @@ fn a_client_that_sends_no_more_gets_all_its_replies() {
 }
 
 #[test]
+fn a_client_that_hangs_up_on_its_replies_is_forgotten() {
+    for shards in SHARD_COUNTS {
+        let server = Server::start(shards);
+        let mut witness = server.connect();
+        witness.call(&["HSET", "large", "f", &"x".repeat(64 * 1024)]);
+        let mut client = server.connect();
+        client.send(&encode_line("HGET large f").repeat(500));
+        eventually("replies wait for the client", || {
+            (server.scrape().sum("mayfly_connection_pauses_total") >= 1.0).then_some(())
+        });
+        drop(client);
+        eventually("the server forgets the client", || {
+            (server.scrape().sum("mayfly_connections") == 1.0).then_some(())
+        });
+        witness.replay(&[("HLEN large", "(integer) 1")]);
+    }
+}
+
+#[test]
 fn a_request_cut_off_by_the_end_of_its_client_does_not_happen() {
     for shards in SHARD_COUNTS {
         let server = Server::start(shards);

@@ -113,6 +113,51 @@ fn write_until_the_end(client: &mut Client, writer: usize, depth: usize) {
     }
 }
 
+/// One long pipeline, all of it on its way when the end comes: what has reached the server is answered, and no
+/// reply is lost by closing the connection too early.
+#[test]
+fn a_long_pipeline_is_ended_behind_a_whole_reply() {
+    const REQUESTS: usize = 300_000;
+    for shards in SHARD_COUNTS {
+        let mut server = Server::start(shards);
+        let mut client = server.connect();
+        let mut writer = client.second_hand();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                let request = encode_line("HINCRBY counter f 1");
+                // The server may close before it is all written.
+                let _ = std::io::Write::write_all(&mut writer, &request.repeat(REQUESTS));
+            });
+            for expected in 1..=1_000 {
+                assert_eq!(client.receive(), Value::Integer(expected));
+            }
+            server.signal(Signal::TERM);
+            for (reply, expected) in client.receive_all().into_iter().zip(1_001..) {
+                assert_eq!(reply, Value::Integer(expected));
+            }
+        });
+        assert_eq!(server.exit_code(), 0);
+        server.wait_for_log("every connection was answered and closed");
+    }
+}
+
+#[test]
+fn what_came_before_shutdown_in_a_pipeline_is_answered() {
+    const WRITES: usize = 5_000;
+    for shards in SHARD_COUNTS {
+        let mut server = Server::start(shards);
+        let mut requests: Vec<u8> =
+            (0..WRITES).flat_map(|number| encode_line(&format!("HSET key:{number} f v"))).collect();
+        requests.extend(["DBSIZE", "SHUTDOWN", "HSET late f v"].map(encode_line).concat());
+        let mut client = server.connect();
+        client.send(&requests);
+        let replies = client.receive_all();
+        assert_eq!(replies.len(), WRITES + 1);
+        assert_eq!(replies[WRITES], Value::Integer(WRITES as i64));
+        assert_eq!(server.exit_code(), 0);
+    }
+}
+
 #[test]
 fn a_client_that_does_not_read_holds_the_end_up_to_the_grace() {
     let mut server = Launch::with_shards(4).set("server.shutdown_grace_ms", 300).start();

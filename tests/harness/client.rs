@@ -1,7 +1,7 @@
 //! A small blocking client: no retries, no conveniences that could hide what the server does.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 
 use mayfly_resp::{ReplyReader, Value};
 

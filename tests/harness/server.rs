@@ -1,6 +1,7 @@
 //! The real binary as a process of its own, on ports that the system chose.
 
 use std::ffi::OsStr;
+use std::fmt::Display;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
@@ -42,9 +43,9 @@ impl Launch {
     }
 
     /// Sets a setting, `section.key`, by its environment variable.
-    pub fn set(mut self, key: &str, value: impl ToString) -> Self {
+    pub fn set(mut self, key: &str, value: impl Display) -> Self {
         let name = format!("MAYFLY_{}", key.replace('.', "__").to_ascii_uppercase());
-        self.command.env(name, value.to_string());
+        self.command.env(name, format!("{value}"));
         self
     }
 

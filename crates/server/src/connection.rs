@@ -93,6 +93,7 @@ impl Connection {
             // may still hold requests that were received: they are carried out, nobody reads the replies.
             if let Poll::Ready(Err(error)) = self.write(task) {
                 self.deaf.get_or_insert(error);
+                self.discard_output();
             }
             if self.unsent() == 0 && (self.session.is_finished() || self.input_is_over()) {
                 return Poll::Ready(self.deaf.take().map_or(Ended::Finished, Ended::Failed));
@@ -118,9 +119,14 @@ impl Connection {
         }
         self.session.drain(&mut self.output);
         if self.deaf.is_some() {
-            self.output.clear();
-            self.written = 0;
+            self.discard_output();
         }
+    }
+
+    /// Nobody will read what waits. It must not count as unsent: no socket would wake the connection again.
+    fn discard_output(&mut self) {
+        self.output.clear();
+        self.written = 0;
     }
 
     /// Feeds the session with what is there already, else with what the socket has.
