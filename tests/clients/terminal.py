@@ -4,6 +4,7 @@ import os
 import pty
 import select
 import subprocess
+import termios
 import time
 
 from mayfly import WAIT_SECONDS
@@ -14,7 +15,8 @@ class Terminal:
 
     def __init__(self, *command: str):
         self._master, slave = pty.openpty()
-        environment = os.environ | {"TERM": "xterm", "COLUMNS": "200", "REDISCLI_HISTFILE": "/dev/null"}
+        termios.tcsetwinsize(slave, (50, 200))
+        environment = os.environ | {"TERM": "xterm", "REDISCLI_HISTFILE": "/dev/null"}
         self._process = subprocess.Popen(
             command, stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True
         )
