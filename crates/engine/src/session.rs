@@ -26,6 +26,13 @@ const JOINT_CALLS_MAX: usize = 64;
 /// Emptied batches a session keeps to fill again.
 const SPARE_BATCHES_MAX: usize = 4;
 
+/// Room for words that an emptied batch may keep: an unusually long request leaves no memory behind.
+const SPARE_WORDS_MAX: usize = 8_192;
+
+/// Bytes of replies that have not been drained from which on nothing more is decoded. A window full of questions
+/// with long answers, such as `COMMAND DOCS`, is answered piece by piece.
+const UNDRAINED_BYTES_PAUSE: usize = 1 << 20;
+
 /// Limits of a session, from the config.
 #[derive(Clone, Debug)]
 pub struct SessionOptions {
@@ -157,6 +164,7 @@ impl Session {
             && !self.joint_in_flight
             && !self.overflowed
             && self.lanes.waiting() < self.options.window
+            && self.lanes.held_bytes() + self.local.bytes.len() < UNDRAINED_BYTES_PAUSE
             && self.joint.as_ref().is_none_or(|(_, batch)| batch.calls.len() < JOINT_CALLS_MAX)
     }
 
@@ -337,7 +345,7 @@ impl Session {
     }
 
     fn keep(&mut self, mut batch: Batch) {
-        if self.spare.len() < SPARE_BATCHES_MAX {
+        if self.spare.len() < SPARE_BATCHES_MAX && batch.words.capacity() <= SPARE_WORDS_MAX {
             batch.burst.clear();
             batch.words.clear();
             batch.calls.clear();
