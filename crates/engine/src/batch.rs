@@ -5,6 +5,10 @@ use mayfly_command::{Command, ShardId, Words};
 use mayfly_resp::{Protocol, Span};
 use mayfly_store::Keyspace;
 
+/// The largest buffers that are kept for the next replies: an unusually long answer leaves no memory behind.
+const ROOM_BYTES_MAX: usize = 16 * 1024;
+const ROOM_REPLIES_MAX: usize = 2 * 1024;
+
 /// One request on its way to the data.
 #[derive(Clone, Copy, Debug)]
 pub struct Call {
@@ -35,6 +39,15 @@ pub struct Batch {
     pub words: Vec<Span>,
     /// The calls.
     pub calls: Vec<Call>,
+    /// Room for the replies.
+    pub room: ReplyRoom,
+}
+
+/// Buffers for replies, emptied after earlier ones: whoever replies often allocates seldom.
+#[derive(Debug, Default)]
+pub struct ReplyRoom {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
 }
 
 impl Batch {
@@ -71,6 +84,24 @@ pub struct Replies {
     pub overflow: bool,
     /// The batch, emptied, for its session to fill again.
     pub spent: Batch,
+}
+
+impl Replies {
+    /// No replies yet.
+    pub fn new(lane: u16, room: ReplyRoom) -> Self {
+        Replies { lane, bytes: room.bytes, ends: room.ends, ..Replies::default() }
+    }
+
+    /// What is left of replies that have been used up.
+    pub fn into_room(self) -> ReplyRoom {
+        let Replies { mut bytes, mut ends, .. } = self;
+        if bytes.capacity() > ROOM_BYTES_MAX || ends.capacity() > ROOM_REPLIES_MAX {
+            return ReplyRoom::default();
+        }
+        bytes.clear();
+        ends.clear();
+        ReplyRoom { bytes, ends }
+    }
 }
 
 /// What a session wants delivered.

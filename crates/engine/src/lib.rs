@@ -32,7 +32,7 @@ mod session;
 mod shard;
 mod tally;
 
-pub use batch::{Batch, Call, Effect, Joint, Outgoing, Replies, Work};
+pub use batch::{Batch, Call, Effect, Joint, Outgoing, Replies, ReplyRoom, Work};
 pub use counters::{CommandCounters, Counter, ThreadCounters};
 pub use meter::Stopwatch;
 pub use session::{Session, SessionOptions, Surroundings};

@@ -9,12 +9,10 @@ use bytes::BytesMut;
 use mayfly_command::{
     ClientState, Command, CommandError, Flags, Host, Router, Run, SessionContext, ShardId, Table, Words,
 };
-use mayfly_resp::{
-    Decoded, Decoder, ReplyWriter, RequestLimits,
-};
+use mayfly_resp::{Decoded, Decoder, ReplyWriter, RequestLimits};
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::batch::{Batch, Call, Outgoing, Replies};
+use crate::batch::{Batch, Call, Outgoing, Replies, ReplyRoom};
 use crate::counters::ThreadCounters;
 use crate::lanes::Lanes;
 use crate::meter::{Meter, Stopwatch};
@@ -23,8 +21,8 @@ use crate::router::{Route, route};
 /// Calls that may ride in one joint: it bounds how long all its shards stand still.
 const JOINT_CALLS_MAX: usize = 64;
 
-/// Emptied batches a session keeps to fill again.
-const SPARE_BATCHES_MAX: usize = 4;
+/// Emptied batches, and as many rooms for replies, that a session keeps to fill again.
+const SPARE_MAX: usize = 4;
 
 /// Room for words that an emptied batch may keep: an unusually long request leaves no memory behind.
 const SPARE_WORDS_MAX: usize = 8_192;
@@ -71,6 +69,7 @@ pub struct Session {
     joint_in_flight: bool,
     local: Replies,
     spare: Vec<Batch>,
+    rooms: Vec<ReplyRoom>,
     last_command: Option<(Vec<u8>, &'static Command)>,
     overflowed: bool,
 }
@@ -88,6 +87,7 @@ impl Session {
             joint_in_flight: false,
             local: Replies { lane: shards + 1, ..Replies::default() },
             spare: Vec::new(),
+            rooms: Vec::new(),
             last_command: None,
             overflowed: false,
             client,
@@ -147,13 +147,10 @@ impl Session {
 
     /// Appends to `out` every reply whose turn it is.
     pub fn drain(&mut self, out: &mut Vec<u8>) {
-        let local = &mut self.local;
-        let local_lane = local.lane;
-        self.lanes.drain(out, |mut used_up| {
-            if used_up.lane == local_lane && local.ends.is_empty() {
-                used_up.bytes.clear();
-                used_up.ends.clear();
-                *local = used_up;
+        let rooms = &mut self.rooms;
+        self.lanes.drain(out, |used_up| {
+            if rooms.len() < SPARE_MAX {
+                rooms.push(used_up.into_room());
             }
         });
     }
@@ -329,6 +326,7 @@ impl Session {
                 let fresh = Batch { lane: batch.lane, ..spare };
                 let mut batch = std::mem::replace(batch, fresh);
                 batch.burst = burst.clone();
+                batch.room = self.rooms.pop().unwrap_or_default();
                 outgoing.push(Outgoing::Batch(shard, batch));
             }
         }
@@ -339,13 +337,13 @@ impl Session {
         }
         if !self.local.ends.is_empty() {
             let lane = self.local.lane;
-            let local = std::mem::replace(&mut self.local, Replies { lane, ..Replies::default() });
-            self.lanes.put(local);
+            let fresh = Replies::new(lane, self.rooms.pop().unwrap_or_default());
+            self.lanes.put(std::mem::replace(&mut self.local, fresh));
         }
     }
 
     fn keep(&mut self, mut batch: Batch) {
-        if self.spare.len() < SPARE_BATCHES_MAX && batch.words.capacity() <= SPARE_WORDS_MAX {
+        if self.spare.len() < SPARE_MAX && batch.words.capacity() <= SPARE_WORDS_MAX {
             batch.burst.clear();
             batch.words.clear();
             batch.calls.clear();

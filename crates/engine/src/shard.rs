@@ -173,7 +173,7 @@ impl<A> Shard<A> {
             effects.push(Effect::Pass(next, Work::Joint(joint)));
             return;
         }
-        let Joint { batch, mut held, reply_to, .. } = *joint;
+        let Joint { mut batch, mut held, reply_to, .. } = *joint;
         let start = (moment.stopwatch)();
         let replies = {
             let mut runner = Runner {
@@ -183,7 +183,7 @@ impl<A> Shard<A> {
                 meter: Meter::new(&self.counters, moment.stopwatch),
                 output_bytes_max: self.options.output_bytes_max,
             };
-            let mut replies = Replies { lane: batch.lane, ..Replies::default() };
+            let mut replies = Replies::new(batch.lane, std::mem::take(&mut batch.room));
             for call in &batch.calls {
                 runner.call(&batch, call, Shards::Many(&mut held), &mut replies);
             }
@@ -203,10 +203,10 @@ impl<A> Shard<A> {
         effects.push(Effect::Reply(reply_to, Replies { spent: batch, ..replies }));
     }
 
-    fn run_batch(&mut self, batch: Batch, moment: &Moment<'_>) -> Replies {
+    fn run_batch(&mut self, mut batch: Batch, moment: &Moment<'_>) -> Replies {
         let keyspace = self.keyspace.as_deref_mut().expect("checked by the callers");
         let start = (moment.stopwatch)();
-        let mut replies = Replies { lane: batch.lane, ..Replies::default() };
+        let mut replies = Replies::new(batch.lane, std::mem::take(&mut batch.room));
         replies.ends.reserve(batch.calls.len());
         let mut runner = Runner {
             router: &self.router,
