@@ -15,6 +15,9 @@
 //!   one runs all calls with every keyspace in hand and sends the keyspaces home. Until its keyspace is back, a
 //!   shard only queues. So a joint is atomic for every observer, its commands are ordinary code over ordinary
 //!   data, and the ascending order excludes a deadlock.
+//! * Both rest on mailboxes: a message is in its receiver's mailbox before its sender goes on. Order kept between
+//!   each two of them alone would not do: a joint, sent on by one shard, could overtake at the next shard a batch
+//!   that its session had sent there before.
 //! * Replies of one session and shard come back in the order they were asked for, so putting them in request
 //!   order is a merge of queues, one a shard: the lanes.
 //!

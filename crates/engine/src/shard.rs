@@ -90,6 +90,9 @@ impl<A> Shard<A> {
 
     /// Runs a batch at once and returns its replies, or the batch itself while the keyspace is away: then it is
     /// to be queued by [`Shard::accept`]. The short way for sessions on the shard's own thread.
+    ///
+    /// These replies overtake those that are still on their way by message: before a session sends a batch the
+    /// short way, it must have been handed every reply that was sent to it.
     #[allow(clippy::result_large_err, reason = "the batch goes back to who tried, by value")]
     pub fn run(&mut self, batch: Batch, moment: &Moment<'_>) -> Result<Replies, Batch> {
         match &mut self.keyspace {
