@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use crate::index::Hashes;
 use crate::key::KeyHasher;
-use crate::packed::Packed;
+use crate::packed::{Packed, PackedLimits, PackedSet};
 use crate::prefetch::{prefetch, prefetch_bytes};
 use crate::slab::{Slab, Slot};
 use crate::table::Table;
@@ -29,6 +29,29 @@ pub(crate) enum Body {
 }
 
 impl Body {
+    /// Sets a field; true if it is new. A hash past the packed limits becomes a table, and stays one.
+    pub(crate) fn set(
+        &mut self,
+        field: &[u8],
+        value: &[u8],
+        limits: PackedLimits,
+        hasher: &KeyHasher,
+    ) -> bool {
+        match self {
+            Body::Table(table) => table.set(field, value),
+            Body::Packed(packed) => match packed.set(field, value, limits) {
+                PackedSet::Added => true,
+                PackedSet::Overwritten => false,
+                PackedSet::TooLarge => {
+                    let mut table = Box::new(Table::from_packed(packed, hasher));
+                    let is_new = table.set(field, value);
+                    *self = Body::Table(table);
+                    is_new
+                }
+            },
+        }
+    }
+
     /// The same hash in memory of its own.
     pub(crate) fn copy(&self) -> Self {
         match self {

@@ -54,7 +54,7 @@ mod time;
 mod varint;
 pub mod wheel;
 
-pub use self::database::{Database, Detached, Fields};
+pub use self::database::{Assembly, Database, Detached, Fields};
 pub use self::entry::EntryId;
 pub use self::key::{Key, KeyHasher};
 pub use self::keyspace::{Keyspace, Reclaimed, StoreOptions};

@@ -29,3 +29,26 @@ fn a_hash_is_made_found_moved_and_expires() {
     assert_eq!(now, UnixMillis(1_700_000_060_000));
     assert_eq!(keyspace.database(1).len(), 0);
 }
+
+#[test]
+fn a_hash_is_put_together_before_it_has_a_key() {
+    let hasher = KeyHasher::from_seed(7);
+    let mut keyspace = Keyspace::new(StoreOptions::default(), hasher.clone());
+    let (key, now) = (Key::new(b"session:1", &hasher), UnixMillis(1_700_000_000_000));
+    let deadline = Some(UnixMillis(now.0 + 60_000));
+    for count in [1, 1_000] {
+        let database = keyspace.database_mut(0);
+        let mut hash = database.assemble();
+        for number in 0..count {
+            assert!(hash.set(format!("field:{number}").as_bytes(), b"value"));
+        }
+        assert!(!hash.set(b"field:0", b"other"));
+        assert_eq!(database.find(key, now), None);
+        let id = database.attach(key, hash.finish(deadline));
+        assert_eq!(database.field_count(id), count);
+        assert_eq!(database.field(id, b"field:0"), Some(&b"other"[..]));
+        assert_eq!((database.is_packed(id), database.deadline(id)), (count == 1, deadline));
+        keyspace.check();
+        keyspace.database_mut(0).remove(id);
+    }
+}

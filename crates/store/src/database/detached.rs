@@ -1,7 +1,8 @@
-//! A hash on its way from one key to another.
+//! A hash on its way from one key to another, or put together before it has a key.
 
 use crate::entry::Body;
-use crate::packed::Packed;
+use crate::key::KeyHasher;
+use crate::packed::{Packed, PackedLimits};
 use crate::table::Table;
 use crate::time::UnixMillis;
 
@@ -47,5 +48,30 @@ impl Detached {
                 Body::Table(table)
             }
         }
+    }
+}
+
+/// A hash that is put together field by field, outside of any keyspace: nobody sees it until it is whole, and it
+/// can be dropped instead. Dropped it is freed at once.
+#[derive(Debug)]
+pub struct Assembly {
+    body: Body,
+    limits: PackedLimits,
+    hasher: KeyHasher,
+}
+
+impl Assembly {
+    pub(super) fn new(limits: PackedLimits, hasher: KeyHasher) -> Self {
+        Assembly { body: Body::Packed(Packed::new(&[])), limits, hasher }
+    }
+
+    /// Sets a field; true if it is new.
+    pub fn set(&mut self, field: &[u8], value: &[u8]) -> bool {
+        self.body.set(field, value, self.limits, &self.hasher)
+    }
+
+    /// The hash with a deadline, to be attached. It has at least one field.
+    pub fn finish(self, deadline: Option<UnixMillis>) -> Detached {
+        Detached::new(self.body, deadline)
     }
 }

@@ -3,27 +3,15 @@
 use crate::database::Database;
 use crate::entry::{Body, EntryId};
 use crate::index::scale;
-use crate::packed::{PackedFields, PackedSet};
-use crate::table::{Field, Table};
+use crate::packed::PackedFields;
+use crate::table::Field;
 
 impl Database {
     /// Sets a field; true if it is new. A hash past the packed limits becomes a table, and stays one.
     pub fn set_field(&mut self, id: EntryId, field: &[u8], value: &[u8]) -> bool {
         let body = self.entries.body_mut(id.0);
         let before = body.bytes();
-        let is_new = match body {
-            Body::Table(table) => table.set(field, value),
-            Body::Packed(packed) => match packed.set(field, value, self.limits) {
-                PackedSet::Added => true,
-                PackedSet::Overwritten => false,
-                PackedSet::TooLarge => {
-                    let mut table = Box::new(Table::from_packed(packed, &self.hasher));
-                    let is_new = table.set(field, value);
-                    *body = Body::Table(table);
-                    is_new
-                }
-            },
-        };
+        let is_new = body.set(field, value, self.limits, &self.hasher);
         self.bodies_bytes = self.bodies_bytes + body.bytes() - before;
         is_new
     }

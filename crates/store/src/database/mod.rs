@@ -10,7 +10,7 @@ mod fields;
 mod stages;
 mod walk;
 
-pub use self::detached::Detached;
+pub use self::detached::{Assembly, Detached};
 pub use self::fields::Fields;
 
 pub(crate) use self::expiry::ExpiryTurn;
@@ -101,6 +101,11 @@ impl Database {
     /// A copy of a hash with its deadline, to be attached elsewhere.
     pub fn copy(&self, id: EntryId) -> Detached {
         Detached::new(self.entries.body(id.0).copy(), self.deadline(id))
+    }
+
+    /// Begins a hash that this database could keep, without a key.
+    pub fn assemble(&self) -> Assembly {
+        Assembly::new(self.limits, self.hasher.clone())
     }
 
     /// Gives a detached hash a key in this database. The key is absent: the caller has looked for it with
