@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 use mayfly_resp::{Protocol, ReplyWriter};
-use mayfly_store::{Database, Detached, EntryId, Fields, Key, Keyspace, UnixMillis};
+use mayfly_store::{Assembly, Database, Detached, EntryId, Fields, Key, Keyspace, UnixMillis};
 
 use crate::client::{ClientCard, ClientState};
 use crate::host::Host;
@@ -119,6 +119,12 @@ impl<'a> Data<'a> {
         let database = self.database_of(self.database, key);
         let (id, _) = database.find_or_create(key, now);
         Hash { database, id }
+    }
+
+    /// Begins a hash for `key` aside; [`Data::attach_in`] puts it there once it is whole.
+    pub fn assemble_for(&mut self, key: &[u8]) -> Assembly {
+        let key = self.key(key);
+        self.database_of(self.database, key).assemble()
     }
 
     /// Puts a hash at `key` of a logical database, replacing what is there.

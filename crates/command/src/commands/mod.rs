@@ -51,6 +51,8 @@ commands! {
     expiretime,
     pexpiretime,
     persist,
+    dump,
+    restore,
     keys,
     randomkey,
     object,
