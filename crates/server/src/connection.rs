@@ -38,7 +38,7 @@ const OUTPUT_CAPACITY_MAX: usize = 256 * 1024;
 #[rtype(result = "()")]
 pub struct Answer(pub Replies);
 
-/// Answer what is in flight, then close.
+/// Answer what was received, then close.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Drain;
@@ -55,6 +55,8 @@ pub struct Connection {
     written: usize,
     /// The client has closed its side: no more input.
     ended: bool,
+    /// The process is to end: close as soon as the socket has nothing more.
+    draining: bool,
     /// Writing has failed: there is nobody to reply to.
     deaf: Option<std::io::Error>,
     paused: bool,
@@ -76,6 +78,7 @@ impl Connection {
             output: Vec::new(),
             written: 0,
             ended: false,
+            draining: false,
             deaf: None,
             paused: false,
             outgoing: Vec::new(),
@@ -106,6 +109,7 @@ impl Connection {
             match self.read(context, task) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Ended::Failed(error)),
+                Poll::Pending if self.draining => self.session.close(),
                 Poll::Pending => return Poll::Pending,
             }
         }
@@ -326,7 +330,8 @@ impl Handler<Answer> for Connection {
 impl Handler<Drain> for Connection {
     type Result = ();
 
+    /// What lies in the socket was received too; closing over it would also cut off replies under way.
     fn handle(&mut self, _: Drain, _: &mut Self::Context) {
-        self.session.close();
+        self.draining = true;
     }
 }
