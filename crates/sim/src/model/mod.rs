@@ -2,7 +2,7 @@
 //!
 //! Maps in maps and no cleverness: a database is a map of keys, a key a map of fields and a deadline. It knows no
 //! shards, no wheel, no packing. What each command does to it is written down a second time, from the
-//! specification: [`hashes`] for fields, [`keys`] for whole keys and databases.
+//! specification: `hashes` for fields, `keys` for whole keys and databases.
 
 mod hashes;
 mod keys;
