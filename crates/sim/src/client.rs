@@ -36,6 +36,8 @@ pub struct Client {
     /// Where its last `SCAN` and `HSCAN` stopped.
     scan_cursor: Vec<u8>,
     hscan: Option<(Vec<u8>, Vec<u8>)>,
+    /// What its last `DUMP` gave.
+    payload: Option<Vec<u8>>,
     /// Every reply, for clients that follow a script.
     script: Option<Vec<Value>>,
 }
@@ -69,6 +71,7 @@ impl Client {
             received: Vec::new(),
             scan_cursor: b"0".to_vec(),
             hscan: None,
+            payload: None,
             script: is_scripted.then(Vec::new),
         }
     }
@@ -207,7 +210,7 @@ impl Client {
         }
     }
 
-    /// A walk goes on where it stopped, mostly.
+    /// A walk goes on where it stopped, and what was dumped is restored, mostly.
     fn follow_up(&self, mut words: Vec<Vec<u8>>, random: &mut Rng) -> Vec<Vec<u8>> {
         if words[0].eq_ignore_ascii_case(b"scan") && words.len() > 1 && random.u32(..4) > 0 {
             words[1].clone_from(&self.scan_cursor);
@@ -219,6 +222,13 @@ impl Client {
         {
             words[1].clone_from(key);
             words[2].clone_from(cursor);
+        }
+        if words[0].eq_ignore_ascii_case(b"restore")
+            && words.len() > 3
+            && random.u32(..4) > 0
+            && let Some(payload) = &self.payload
+        {
+            words[3].clone_from(payload);
         }
         words
     }
@@ -232,6 +242,9 @@ impl Client {
                 b"hscan" => self.hscan = Some((request.words[1].clone(), cursor)),
                 _ => {}
             }
+        }
+        if let (b"dump", Some(Value::Bulk(payload))) = (name.as_slice(), &value) {
+            self.payload = Some(payload.to_vec());
         }
         if let Some(script) = &mut self.script {
             script.extend(value);

@@ -81,6 +81,7 @@ impl Oracle {
             return Ok(());
         }
         expected.check(bytes, protocol)?;
+        self.model.learn_payload(call, bytes);
         self.walks.observe(client, call, bytes, &self.model)
     }
 

@@ -2,11 +2,13 @@
 //!
 //! Maps in maps and no cleverness: a database is a map of keys, a key a map of fields and a deadline. It knows no
 //! shards, no wheel, no packing. What each command does to it is written down a second time, from the
-//! specification: `hashes` for fields, `keys` for whole keys and databases.
+//! specification: `hashes` for fields, `keys` for whole keys and
+//! databases, `payloads` for what leaves and comes back.
 
 mod hashes;
 mod keys;
 mod numbers;
+mod payloads;
 
 use std::collections::BTreeMap;
 
@@ -22,6 +24,8 @@ pub struct Model {
     /// Counts what is made, so that one can tell what was there before.
     stamp: u64,
     now: i64,
+    /// What every payload of `DUMP` so far stands for.
+    payloads: BTreeMap<Vec<u8>, Fields>,
 }
 
 /// One hash.
@@ -70,7 +74,7 @@ const NO_SUCH_KEY: &str = "ERR no such key";
 
 impl Default for Model {
     fn default() -> Self {
-        Model { databases: vec![BTreeMap::new(); DATABASES], stamp: 0, now: 0 }
+        Model { databases: vec![BTreeMap::new(); DATABASES], stamp: 0, now: 0, payloads: BTreeMap::new() }
     }
 }
 
@@ -87,7 +91,8 @@ impl Model {
 
     /// Carries out a call and says what its reply must be; `None` for a command that the model does not know.
     pub fn call(&mut self, call: Call<'_>) -> Option<Expected> {
-        let answer = self.hash_call(call).or_else(|| self.key_call(call))?;
+        let answer =
+            self.hash_call(call).or_else(|| self.key_call(call)).or_else(|| self.payload_call(call))?;
         self.databases[call.database].retain(|_, hash| !hash.fields.is_empty());
         Some(answer.unwrap_or_else(|text| Expected::Exactly(Reply::Error(text))))
     }
