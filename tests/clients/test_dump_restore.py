@@ -52,6 +52,22 @@ SETTINGS = {
     "listpacks": {"hash_max_listpack_entries": "100000", "hash_max_listpack_value": "100000"},
 }
 
+# Payloads, in hexadecimal, that no Redis at hand writes and Redis 8.2 still takes.
+OLD_ENCODINGS = {
+    "a zipmap of Redis 2.4": "09160301610100310162030374776f3f3f3f016300013fff06008d45bd086ed740ac",
+    "a ziplist of Redis 6.2": (
+        "0d409e9e0000009b000000160000016103f202016203fd02016303fe0d03016403fe8003016503c0800004016603f0ff7fff"
+        "05016703d00000800006016803e000000080000000000a016903e000000000000000800a016a034040787878787878787878"
+        "7878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878"
+        "787878787843016b03f6ff09005d4dc223c0673a26"
+    ),
+    "a table with room for TTLs, before 7.4": "1602000161013100016201320c00790186c906c4e26e",
+    "a listpack with room for TTLs, before 7.4": (
+        "1780000000181800000006008162028374776f04000181610201010001ff0c00c4a58fe908771dfd"
+    ),
+    "a table with room for TTLs, 7.4": "18000000000000000002000161013100016201320c00facd9d12dd19d08d",
+}
+
 # Good ones, and each kind of wrong ones.
 OPTIONS = [[], ["REPLACE"], ["ABSTTL", "FREQ", "256"], ["IDLETIME", "-1"], ["FREQ", "1", "IDLETIME"], ["FOO"]]
 
@@ -169,6 +185,17 @@ class EveryRedis(Case):
                     answer = outcome(ours, ["RESTORE", "h", "0", real.dump(key)])
                     self.assertEqual(answer, "ResponseError: Bad data format")
                     self.assertEqual(ours.exists("h"), 0)
+
+
+class OldEncodings(Case):
+    def test_they_mean_here_what_they_mean_to_redis(self) -> None:
+        real, ours = self.start(os.environ["REDIS_SERVERS"].split()[-1]), self.connect()
+        for name, payload in OLD_ENCODINGS.items():
+            with self.subTest(encoding=name):
+                for client in (real, ours):
+                    client.restore("h", 0, bytes.fromhex(payload), replace=True)
+                self.assertGreater(real.hlen("h"), 1)
+                self.assertEqual(ours.hgetall("h"), real.hgetall("h"))
 
 
 class FieldTtls(Case):
