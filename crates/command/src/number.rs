@@ -1,7 +1,7 @@
 //! Numbers as Redis reads them.
 //!
 //! Integers are strict: no `+`, no blanks, no leading zeros, no `-0`. The 80-bit floats of `HINCRBYFLOAT`
-//! are in [`crate::long_double`].
+//! are in `long_double.rs`.
 
 pub use mayfly_resp::parse_integer as integer;
 

@@ -1,6 +1,6 @@
 //! The table of all commands: the one place where a name becomes a command.
 //!
-//! It is built once from the list in [`crate::commands`] and never changes. Numbers in it are dense, so that
+//! It is built once from the list in `commands/mod.rs` and never changes. Numbers in it are dense, so that
 //! counters per command are plain arrays.
 
 use std::sync::LazyLock;
