@@ -166,6 +166,7 @@ impl Thread {
         look(&mut self.shard.borrow_mut())
     }
 
+    #[allow(clippy::result_large_err, reason = "the batch comes back to who tried, by value")]
     fn run_here(&self, batch: Batch, reply_to: impl Fn() -> ReplyTo) -> Option<Replies> {
         match self.with_moment(|shard, moment| shard.run(batch, moment)) {
             Ok(replies) => Some(replies),
