@@ -11,7 +11,7 @@
 //!                                 └───────────────────────────┘     └───────────────────────────┘
 //! ```
 //!
-//! * Each shard thread is an actix arbiter: one [`shard::ShardActor`], and a [`connection::Connection`] actor for
+//! * Each shard thread is an actix arbiter: one `ShardActor`, and a `Connection` actor for
 //!   each of its clients. What they share is in `thread.rs`.
 //! * A batch for the own thread's shard is a function call; one for another thread is one message there and one
 //!   back.

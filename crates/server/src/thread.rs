@@ -167,6 +167,7 @@ impl Thread {
     }
 
     #[allow(clippy::result_large_err, reason = "the batch comes back to who tried, by value")]
+    #[allow(clippy::result_large_err, reason = "the batch goes back to who tried, by value")]
     fn run_here(&self, batch: Batch, reply_to: impl Fn() -> ReplyTo) -> Option<Replies> {
         match self.with_moment(|shard, moment| shard.run(batch, moment)) {
             Ok(replies) => Some(replies),
