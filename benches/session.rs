@@ -25,6 +25,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
 const VALUE: &str = "0123456789abcdef0123456789abcdef";
 
+/// Writes the request for the key of a number.
+type Request = fn(u64) -> Vec<u8>;
+
 criterion_group!(benches, sessions);
 criterion_main!(benches);
 
@@ -37,8 +40,7 @@ fn sessions(criterion: &mut Criterion) {
             let pipeline: Vec<u8> = (first..first + 100).flat_map(hsetex).collect();
             assert!(world.answer(&pipeline).starts_with(b":1\r\n"));
         }
-        let cases: [(&str, fn(u64) -> Vec<u8>, &[u8]); 2] =
-            [("HSETEX", hsetex, b":0\r\n"), ("HGET", hget, b"$32\r\n")];
+        let cases: [(&str, Request, &[u8]); 2] = [("HSETEX", hsetex, b":0\r\n"), ("HGET", hget, b"$32\r\n")];
         for (name, request, reply) in cases {
             let mut group = criterion.benchmark_group(format!("{place}/{name}"));
             for pipelined in [1, 16, 64] {
