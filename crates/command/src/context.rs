@@ -10,6 +10,7 @@ use fastrand::Rng;
 use mayfly_resp::{Protocol, ReplyWriter};
 use mayfly_store::{Assembly, Database, Detached, EntryId, Fields, Key, Keyspace, UnixMillis};
 
+use crate::changes::{Change, Changes, Class};
 use crate::client::{ClientCard, ClientState};
 use crate::host::Host;
 use crate::routing::{Router, ShardId};
@@ -66,6 +67,7 @@ pub struct Data<'a> {
     shards: Shards<'a>,
     router: &'a Router,
     routed: Key<'a>,
+    changes: &'a mut Changes,
     /// The logical database that the client has selected.
     pub database: u16,
     /// The instant of the whole batch.
@@ -78,24 +80,28 @@ impl<'a> Data<'a> {
         shards: Shards<'a>,
         router: &'a Router,
         routed: Key<'a>,
+        changes: &'a mut Changes,
         database: u16,
         now: UnixMillis,
     ) -> Self {
-        Data { shards, router, routed, database, now }
+        Data { shards, router, routed, changes, database, now }
     }
 
     /// Opens a hash to read it; counts a hit or a miss.
     pub fn read(&mut self, key: &[u8]) -> Option<Hash<'_>> {
-        let key = self.key(key);
-        let (database, now) = (self.database, self.now);
-        let keyspace = self.keyspace_of(key);
-        let found = keyspace.database_mut(database).find(key, now);
+        let (routed, number, now) = (self.key(key), self.database, self.now);
+        let keyspace = self.shards.keyspace_of(self.router, routed);
+        let found = keyspace.database_mut(number).find(routed, now);
         let stats = keyspace.stats_mut();
         match found {
             Some(_) => stats.hits += 1,
-            None => stats.misses += 1,
+            None => {
+                stats.misses += 1;
+                self.changes.report(number, Class::Miss, "keymiss", key);
+            }
         }
-        found.map(|id| Hash { database: keyspace.database_mut(database), id })
+        let changes = &mut *self.changes;
+        found.map(|id| Hash { database: keyspace.database_mut(number), id, number, changes })
     }
 
     /// Opens a hash to change or remove it.
@@ -104,21 +110,23 @@ impl<'a> Data<'a> {
     }
 
     /// Opens a hash of another logical database to change or remove it.
-    pub fn open_in(&mut self, database: u16, key: &[u8]) -> Option<Hash<'_>> {
-        let key = self.key(key);
-        let now = self.now;
-        let database = self.database_of(database, key);
-        database.find(key, now).map(|id| Hash { database, id })
+    pub fn open_in(&mut self, number: u16, key: &[u8]) -> Option<Hash<'_>> {
+        let (key, now) = (self.key(key), self.now);
+        let database = self.shards.keyspace_of(self.router, key).database_mut(number);
+        let changes = &mut *self.changes;
+        database.find(key, now).map(|id| Hash { database, id, number, changes })
     }
 
     /// Opens a hash to set fields in it; creates it where there is none. A created hash is empty: the caller
     /// sets a field before it does anything else.
     pub fn open_or_create(&mut self, key: &[u8]) -> Hash<'_> {
-        let key = self.key(key);
-        let now = self.now;
-        let database = self.database_of(self.database, key);
-        let (id, _) = database.find_or_create(key, now);
-        Hash { database, id }
+        let (routed, number, now) = (self.key(key), self.database, self.now);
+        let database = self.shards.keyspace_of(self.router, routed).database_mut(number);
+        let (id, created) = database.find_or_create(routed, now);
+        if created {
+            self.changes.report(number, Class::New, "new", key);
+        }
+        Hash { database, id, number, changes: self.changes }
     }
 
     /// Begins a hash for `key` aside; [`Data::attach_in`] puts it there once it is whole.
@@ -128,12 +136,30 @@ impl<'a> Data<'a> {
     }
 
     /// Puts a hash at `key` of a logical database, replacing what is there.
-    pub fn attach_in(&mut self, database: u16, key: &[u8], hash: Detached) {
-        if let Some(replaced) = self.open_in(database, key) {
+    pub fn attach_in(&mut self, number: u16, key: &[u8], hash: Detached) {
+        if let Some(replaced) = self.open_in(number, key) {
             replaced.remove();
         }
-        let key = self.key(key);
-        self.database_of(database, key).attach(key, hash);
+        let routed = self.key(key);
+        self.shards.keyspace_of(self.router, routed).database_mut(number).attach(routed, hash);
+        self.changes.report(number, Class::New, "new", key);
+    }
+
+    /// Reports an event on a key of a logical database; see [`Hash::changed`] for one at hand.
+    pub fn changed_in(&mut self, number: u16, key: &[u8], class: Class, event: &'static str) {
+        self.changes.report(number, class, event, key);
+    }
+
+    /// Removes all keys of a logical database.
+    pub fn flush(&mut self, number: u16) {
+        self.keyspaces().for_each(|keyspace| keyspace.flush(number));
+        self.changes.report_whole(Change::Flushed { database: number });
+    }
+
+    /// Lets two logical databases change places.
+    pub fn swap(&mut self, first: u16, second: u16) {
+        self.keyspaces().for_each(|keyspace| keyspace.swap_databases(first, second));
+        self.changes.report_whole(Change::Swapped { first, second });
     }
 
     /// Whether `key` exists in a logical database.
@@ -176,15 +202,13 @@ impl<'a> Data<'a> {
         }
         self.router.key(bytes)
     }
+}
 
-    fn database_of(&mut self, database: u16, key: Key<'_>) -> &mut Database {
-        self.keyspace_of(key).database_mut(database)
-    }
-
-    fn keyspace_of(&mut self, key: Key<'_>) -> &mut Keyspace {
-        match &mut self.shards {
+impl Shards<'_> {
+    fn keyspace_of(&mut self, router: &Router, key: Key<'_>) -> &mut Keyspace {
+        match self {
             Shards::One(keyspace) => keyspace,
-            Shards::Many(keyspaces) => keyspaces[self.router.shard_of(key).index()]
+            Shards::Many(keyspaces) => keyspaces[router.shard_of(key).index()]
                 .as_mut()
                 .expect("a step holds every shard it was routed to"),
         }
@@ -195,6 +219,8 @@ impl<'a> Data<'a> {
 pub struct Hash<'a> {
     database: &'a mut Database,
     id: EntryId,
+    number: u16,
+    changes: &'a mut Changes,
 }
 
 impl<'a> Hash<'a> {
@@ -273,13 +299,22 @@ impl<'a> Hash<'a> {
         self.database.remove(self.id);
     }
 
-    /// Removes it if its last field is gone; true if so.
-    pub fn remove_if_empty(self) -> bool {
+    /// Removes it if its last field is gone, and reports that; true if so.
+    pub fn remove_if_empty(mut self) -> bool {
         let empty = self.is_empty();
         if empty {
+            self.changed(Class::Generic, "del");
             self.remove();
         }
         empty
+    }
+
+    /// Reports an event on it.
+    #[inline]
+    pub fn changed(&mut self, class: Class, event: &'static str) {
+        if self.changes.is_watched() {
+            self.changes.report(self.number, class, event, self.database.key(self.id));
+        }
     }
 }
 

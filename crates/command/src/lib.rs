@@ -13,6 +13,7 @@
 //! This crate knows no threads, sockets or clocks; `now` comes with the context.
 
 pub mod argument;
+pub mod changes;
 pub mod client;
 mod commands;
 pub mod context;
@@ -31,6 +32,7 @@ pub mod table;
 mod testing;
 pub mod words;
 
+pub use changes::{Change, Changes, Class};
 pub use client::{ClientCard, ClientState};
 pub use context::{Data, DataContext, SessionContext, Shards};
 pub use error::{CommandError, Outcome};

@@ -5,6 +5,7 @@
 //!     ("HSET h f v", "(integer) 1"),
 //!     ("WAIT 1000", ""),            // advances the clock by that many milliseconds, without reclaiming
 //!     ("RECLAIM", ""),              // lets the wheel turn
+//!     ("EVENTS", "new h, hset h"),  // what was reported since the last look
 //!     ("HELLO 3", "*"),             // any reply
 //! ]);
 //! ```
@@ -17,6 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use mayfly_resp::{Decoded, Decoder, Protocol, ReplyReader, ReplyWriter, RequestLimits};
 use mayfly_store::{KeyHasher, Keyspace, StoreOptions, UnixMillis};
 
+use crate::changes::{Change, Changes};
 use crate::client::{ClientCard, ClientState};
 use crate::context::{Data, DataContext, SessionContext, Shards};
 use crate::cursor::Cursor;
@@ -45,6 +47,7 @@ pub struct Fixture {
     keyspaces: Vec<Option<Box<Keyspace>>>,
     router: Router,
     random: fastrand::Rng,
+    changes: Changes,
 }
 
 impl Fixture {
@@ -57,7 +60,10 @@ impl Fixture {
         let hasher = KeyHasher::from_seed(1);
         let keyspace = |_| Some(Box::new(Keyspace::new(StoreOptions::default(), hasher.clone())));
         let card = ClientCard::new(7, "127.0.0.1:50000".into(), "127.0.0.1:6379".into(), START.0);
+        let mut changes = Changes::default();
+        changes.set_watched(true);
         Fixture {
+            changes,
             now: START,
             client: ClientState::new(Arc::new(card), true),
             host: TestHost::default(),
@@ -81,10 +87,21 @@ impl Fixture {
                 }
                 continue;
             }
-            let got = self.run(line);
+            let got = if *line == "EVENTS" { self.events() } else { self.run(line) };
             assert!(*expected == "*" || got == *expected, "{line}\n  expected {expected}\n  got      {got}");
             self.keyspaces.iter().flatten().for_each(|keyspace| keyspace.check());
         }
+    }
+
+    /// The changes reported since the last look, `event key` each, with `@N` behind it outside database 0.
+    fn events(&mut self) -> String {
+        let shown = self.changes.take().into_iter().map(|change| match change {
+            Change::Key { database: 0, event, key, .. } => format!("{event} {}", key.escape_ascii()),
+            Change::Key { database, event, key, .. } => format!("{event} {}@{database}", key.escape_ascii()),
+            Change::Flushed { database } => format!("flushed @{database}"),
+            Change::Swapped { first, second } => format!("swapped @{first} @{second}"),
+        });
+        shown.collect::<Vec<_>>().join(", ")
     }
 
     /// Look-ups so far: hits and misses.
@@ -147,7 +164,14 @@ impl Fixture {
                     1 => Shards::One(held.iter_mut().flatten().next().expect("one is held")),
                     _ => Shards::Many(&mut held),
                 };
-                let data = Data::new(shards, &self.router, routed, self.client.database, self.now);
+                let data = Data::new(
+                    shards,
+                    &self.router,
+                    routed,
+                    &mut self.changes,
+                    self.client.database,
+                    self.now,
+                );
                 let mut context = DataContext { data, host: &self.host, random: &mut self.random, reply };
                 context.run(command, run, words);
                 for (home, held) in self.keyspaces.iter_mut().zip(held) {

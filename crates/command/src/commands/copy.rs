@@ -2,6 +2,7 @@
 
 use super::r#move::{SAME_OBJECT, database_index};
 use crate::argument::Argument;
+use crate::changes::Class;
 use crate::context::DataContext;
 use crate::error::{CommandError, Outcome};
 use crate::spec::{Flags, Group, KeySpec, Run, Spec, access};
@@ -47,6 +48,7 @@ fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
     context.reply.boolean_as_integer(copy.is_some());
     if let Some(copy) = copy {
         context.data.attach_in(database, destination, copy);
+        context.data.changed_in(database, destination, Class::Generic, "copy_to");
     }
     Ok(())
 }

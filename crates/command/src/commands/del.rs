@@ -1,6 +1,7 @@
 //! `DEL key [key ...]`
 
 use crate::argument::Argument;
+use crate::changes::Class;
 use crate::context::DataContext;
 use crate::error::Outcome;
 use crate::spec::{Flags, Group, KeySpec, Run, Spec, access};
@@ -24,7 +25,8 @@ pub static SPEC: Spec = Spec {
 pub(super) fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
     let mut removed = 0;
     for key in words.from(1) {
-        if let Some(hash) = context.data.open(key) {
+        if let Some(mut hash) = context.data.open(key) {
+            hash.changed(Class::Generic, "del");
             hash.remove();
             removed += 1;
         }

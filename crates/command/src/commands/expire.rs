@@ -3,6 +3,7 @@
 use mayfly_store::UnixMillis;
 
 use crate::argument::Argument;
+use crate::changes::Class;
 use crate::context::DataContext;
 use crate::error::{CommandError, Outcome, shown};
 use crate::expiry::TimeForm;
@@ -51,8 +52,14 @@ pub(super) fn set_expiry(context: &mut DataContext<'_>, words: Words<'_>, form: 
     let hash = context.data.open(words.at(1)).filter(|hash| conditions.allow(hash.deadline(), deadline));
     let is_set = hash.is_some();
     match hash {
-        Some(hash) if deadline <= now => hash.remove(),
-        Some(mut hash) => hash.set_deadline(Some(deadline)),
+        Some(mut hash) if deadline <= now => {
+            hash.changed(Class::Generic, "del");
+            hash.remove();
+        }
+        Some(mut hash) => {
+            hash.set_deadline(Some(deadline));
+            hash.changed(Class::Generic, "expire");
+        }
         None => {}
     }
     context.reply.boolean_as_integer(is_set);

@@ -21,10 +21,8 @@ pub static SPEC: Spec = Spec {
 
 fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
     check_flush_type(words)?;
-    for keyspace in context.data.keyspaces() {
-        for number in 0..keyspace.databases() {
-            keyspace.flush(number);
-        }
+    for number in 0..context.data.database_count() {
+        context.data.flush(number);
     }
     context.reply.ok();
     Ok(())

@@ -25,10 +25,7 @@ const FLUSH_TYPES: [Argument; 2] = [Argument::flag("async", "ASYNC"), Argument::
 
 fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
     check_flush_type(words)?;
-    let number = context.data.database;
-    for keyspace in context.data.keyspaces() {
-        keyspace.flush(number);
-    }
+    context.data.flush(context.data.database);
     context.reply.ok();
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! `HDEL key field [field ...]`
 
 use crate::argument::Argument;
+use crate::changes::Class;
 use crate::context::DataContext;
 use crate::error::Outcome;
 use crate::spec::{Flags, Group, KeySpec, Run, Spec, access};
@@ -24,6 +25,9 @@ fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
     if let Some(mut hash) = context.data.open(words.at(1)) {
         for field in words.from(2) {
             removed += i64::from(hash.remove_field(field));
+        }
+        if removed > 0 {
+            hash.changed(Class::Hash, "hdel");
         }
         hash.remove_if_empty();
     }

@@ -1,6 +1,7 @@
 //! `HGETDEL key FIELDS numfields field [field ...]`
 
 use crate::argument::Argument;
+use crate::changes::Class;
 use crate::context::DataContext;
 use crate::error::{CommandError, Outcome};
 use crate::number;
@@ -41,6 +42,7 @@ fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
         return Err(OTHER_COUNT);
     }
     let mut hash = context.data.open(words.at(1));
+    let mut removed = false;
     context.reply.array(fields.len());
     for field in fields {
         match hash.as_ref().and_then(|hash| hash.get(field)) {
@@ -49,10 +51,13 @@ fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
         }
         // A field that is named twice is gone by then.
         if let Some(hash) = &mut hash {
-            hash.remove_field(field);
+            removed |= hash.remove_field(field);
         }
     }
-    if let Some(hash) = hash {
+    if let Some(mut hash) = hash {
+        if removed {
+            hash.changed(Class::Hash, "hdel");
+        }
         hash.remove_if_empty();
     }
     Ok(())

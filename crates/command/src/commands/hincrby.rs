@@ -1,6 +1,7 @@
 //! `HINCRBY key field increment`
 
 use crate::argument::Argument;
+use crate::changes::Class;
 use crate::context::DataContext;
 use crate::error::{CommandError, Outcome};
 use crate::number;
@@ -26,7 +27,7 @@ const OVERFLOW: CommandError = CommandError::fixed("ERR increment or decrement w
 fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
     let increment = words.integer(3)?;
     let mut sum = 0;
-    change_value(context, words, |value| {
+    change_value(context, words, "hincrby", |value| {
         let value = value.map_or(Some(0), number::integer).ok_or(VALUE_NOT_AN_INTEGER)?;
         sum = value.checked_add(increment).ok_or(OVERFLOW)?;
         Ok(sum.to_string().into_bytes())
@@ -36,10 +37,11 @@ fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
 }
 
 /// Sets the field at position 2 of the hash at position 1 to what `change` makes of its value, if it has one.
-/// Returns the new value. An error of `change` leaves everything as it is.
+/// Reports `event`. Returns the new value. An error of `change` leaves everything as it is.
 pub(super) fn change_value(
     context: &mut DataContext<'_>,
     words: Words<'_>,
+    event: &'static str,
     change: impl FnOnce(Option<&[u8]>) -> Result<Vec<u8>, CommandError>,
 ) -> Result<Vec<u8>, CommandError> {
     let (key, field) = (words.at(1), words.at(2));
@@ -50,6 +52,7 @@ pub(super) fn change_value(
         None => context.data.open_or_create(key),
     };
     hash.set(field, &value);
+    hash.changed(Class::Hash, event);
     Ok(value)
 }
 

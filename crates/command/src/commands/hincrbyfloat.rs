@@ -30,7 +30,7 @@ fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
     if !increment.is_finite() {
         return Err(INFINITE_INCREMENT);
     }
-    let sum = change_value(context, words, |value| {
+    let sum = change_value(context, words, "hincrbyfloat", |value| {
         let value = value.map_or(Some(LongDouble::ZERO), LongDouble::parse).ok_or(VALUE_NOT_A_FLOAT)?;
         let sum = value + increment;
         if sum.is_finite() { Ok(sum.print()) } else { Err(INFINITE_SUM) }

@@ -1,6 +1,7 @@
 //! `HSET key field value [field value ...]`
 
 use crate::argument::Argument;
+use crate::changes::Class;
 use crate::context::DataContext;
 use crate::error::{CommandError, Outcome};
 use crate::spec::{Flags, Group, KeySpec, Run, Spec, access};
@@ -42,6 +43,7 @@ pub(super) fn set_pairs(
     for (field, value) in words.pairs_from(first) {
         created += i64::from(hash.set(field, value));
     }
+    hash.changed(Class::Hash, "hset");
     Ok(created)
 }
 

@@ -7,6 +7,7 @@ use mayfly_store::UnixMillis;
 
 use super::hset::PAIR;
 use crate::argument::Argument;
+use crate::changes::Class;
 use crate::context::DataContext;
 use crate::error::{CommandError, Outcome};
 use crate::expiry::TimeForm;
@@ -77,6 +78,8 @@ fn set_one(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
     let mut hash = context.data.open_or_create(words.at(1));
     let created = hash.set(words.at(2), words.at(3));
     hash.set_deadline(Some(deadline));
+    hash.changed(Class::Hash, "hset");
+    hash.changed(Class::Generic, "expire");
     context.reply.integer(i64::from(created));
     Ok(())
 }
@@ -97,7 +100,8 @@ fn set_by_keywords(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
     match (request.deadline, hash) {
         // A deadline that is past: the hash would be gone before anybody saw it.
         (Some(deadline), hash) if deadline <= now => {
-            if let Some(hash) = hash {
+            if let Some(mut hash) = hash {
+                hash.changed(Class::Generic, "del");
                 hash.remove();
             }
         }
@@ -106,8 +110,10 @@ fn set_by_keywords(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
             for (field, value) in request.pairs(words) {
                 hash.set(field, value);
             }
+            hash.changed(Class::Hash, "hset");
             if deadline.is_some() {
                 hash.set_deadline(deadline);
+                hash.changed(Class::Generic, "expire");
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use super::hset::PAIR;
 use crate::argument::Argument;
+use crate::changes::Class;
 use crate::context::DataContext;
 use crate::error::{CommandError, Outcome};
 use crate::expiry::TimeForm;
@@ -38,6 +39,8 @@ fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
         hash.set(field, value);
     }
     hash.set_deadline(Some(deadline));
+    hash.changed(Class::Hash, "hset");
+    hash.changed(Class::Generic, "expire");
     context.reply.ok();
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! `HSETNX key field value`
 
 use crate::argument::Argument;
+use crate::changes::Class;
 use crate::context::DataContext;
 use crate::error::Outcome;
 use crate::spec::{Flags, Group, KeySpec, Run, Spec, access};
@@ -24,6 +25,7 @@ fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
     let absent = hash.get(words.at(2)).is_none();
     if absent {
         hash.set(words.at(2), words.at(3));
+        hash.changed(Class::Hash, "hset");
     }
     context.reply.boolean_as_integer(absent);
     Ok(())

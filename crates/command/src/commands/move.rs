@@ -1,6 +1,7 @@
 //! `MOVE key db`
 
 use crate::argument::Argument;
+use crate::changes::Class;
 use crate::context::{DataContext, Hash};
 use crate::error::{CommandError, Outcome};
 use crate::number;
@@ -35,7 +36,9 @@ fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
     let hash = context.data.open(key).filter(|_| is_free).map(Hash::detach);
     context.reply.boolean_as_integer(hash.is_some());
     if let Some(hash) = hash {
+        context.data.changed_in(context.data.database, key, Class::Generic, "move_from");
         context.data.attach_in(target, key, hash);
+        context.data.changed_in(target, key, Class::Generic, "move_to");
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! `PERSIST key`
 
 use crate::argument::Argument;
+use crate::changes::Class;
 use crate::context::DataContext;
 use crate::error::Outcome;
 use crate::spec::{Flags, Group, KeySpec, Run, Spec, access};
@@ -24,6 +25,7 @@ fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
     let is_removed = expiring.is_some();
     if let Some(mut hash) = expiring {
         hash.set_deadline(None);
+        hash.changed(Class::Generic, "persist");
     }
     context.reply.boolean_as_integer(is_removed);
     Ok(())

@@ -1,6 +1,7 @@
 //! `RENAME key newkey`
 
 use crate::argument::Argument;
+use crate::changes::Class;
 use crate::context::DataContext;
 use crate::error::{CommandError, Outcome};
 use crate::spec::{Flags, Group, KeySpec, Run, Spec, access};
@@ -43,7 +44,9 @@ pub(super) fn rename(
     }
     if let Some(hash) = data.open(from) {
         let hash = hash.detach();
+        data.changed_in(database, from, Class::Generic, "rename_from");
         data.attach_in(database, to, hash);
+        data.changed_in(database, to, Class::Generic, "rename_to");
     }
     Ok(true)
 }

@@ -30,9 +30,7 @@ fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
     let databases = context.data.database_count();
     let first = database_index(words.at(1), databases)?;
     let second = database_index(words.at(2), databases)?;
-    for keyspace in context.data.keyspaces() {
-        keyspace.swap_databases(first, second);
-    }
+    context.data.swap(first, second);
     context.reply.ok();
     Ok(())
 }
