@@ -16,8 +16,8 @@ use mayfly_engine::{
     Effect, Moment, Outgoing, Session, SessionOptions, Shard, ShardOptions, Surroundings, ThreadCounters,
     Work,
 };
-use mayfly_resp::{Protocol, ReplyWriter, RequestLimits};
-use mayfly_store::{KeyHasher, StoreOptions, UnixMillis};
+use mayfly_resp::{Protocol, ReplyWriter};
+use mayfly_store::{KeyHasher, UnixMillis};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -80,11 +80,8 @@ struct World {
 impl World {
     fn new(shards: u16) -> Self {
         let router = Router::new(KeyHasher::from_seed(9), shards);
-        let output_bytes_max = 1 << 20;
-        let session_options =
-            SessionOptions { request: RequestLimits::default(), window: 1024, output_bytes_max };
-        let options =
-            ShardOptions { store: StoreOptions::default(), slice_entries_max: 256, output_bytes_max };
+        let session_options = SessionOptions::default();
+        let options = ShardOptions::default();
         let counters: Arc<ThreadCounters> = Arc::default();
         let card = Arc::new(ClientCard::new(1, String::new(), String::new(), NOW.0));
         World {
@@ -117,14 +114,16 @@ impl World {
         for delivery in self.outgoing.drain(..) {
             match delivery {
                 Outgoing::Batch(ShardId(0), batch) => {
-                    let replies = self.shards[0].run(batch, &moment).expect("no joint is under way");
+                    let replies = self.shards[0]
+                        .run(batch, &|| (), &moment, &mut self.effects)
+                        .expect("no joint is under way");
                     self.session.accept(replies);
                 }
                 Outgoing::Batch(shard, batch) => {
                     let work = Work::Batch(batch, ());
                     self.shards[shard.index()].accept(work, &moment, &mut self.effects);
                 }
-                Outgoing::Joint(..) => unreachable!("every request has one key"),
+                Outgoing::Joint(..) | Outgoing::Forget(..) => unreachable!("every request has one key"),
             }
         }
         for effect in self.effects.drain(..) {

@@ -7,6 +7,7 @@ mod harness;
 
 mod atomicity;
 mod backpressure;
+mod channels;
 mod connections;
 mod documents;
 mod hang_up;
@@ -16,4 +17,5 @@ mod pipelines;
 mod protocol;
 mod shutdown;
 mod start;
+mod transactions;
 mod transcript;

@@ -5,6 +5,7 @@
 
 mod flags;
 mod log;
+mod panic;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
 
 fn start(loaded: Loaded) -> ExitCode {
     log::install(&loaded.config.log);
+    panic::end_process_on_panic();
     match mayfly_server::run(loaded) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => complain(FAILED, &error.to_string()),

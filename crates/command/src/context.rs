@@ -131,8 +131,8 @@ impl<'a> Data<'a> {
 
     /// Begins a hash for `key` aside; [`Data::attach_in`] puts it there once it is whole.
     pub fn assemble_for(&mut self, key: &[u8]) -> Assembly {
-        let key = self.key(key);
-        self.database_of(self.database, key).assemble()
+        let (key, number) = (self.key(key), self.database);
+        self.shards.keyspace_of(self.router, key).database_mut(number).assemble()
     }
 
     /// Puts a hash at `key` of a logical database, replacing what is there.

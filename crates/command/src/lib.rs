@@ -38,7 +38,7 @@ pub use context::{Data, DataContext, SessionContext, Shards};
 pub use error::{CommandError, Outcome};
 pub use host::{CommandFacts, Host, HostFacts};
 pub use routing::{Router, ShardId};
-pub use spec::{Flags, Run, Spec};
+pub use spec::{ChannelKind, Flags, Run, Spec, Step};
 pub use table::{Command, CommandId, Table};
 pub use words::Words;
 

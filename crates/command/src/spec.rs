@@ -90,8 +90,48 @@ pub enum Run {
     AllShards(fn(&mut DataContext<'_>, Words<'_>) -> Outcome),
     /// Needs the shard that the cursor in its second word names; see [`crate::cursor`].
     Cursor(fn(&mut DataContext<'_>, Words<'_>) -> Outcome),
+    /// A step of the conversation itself: transactions, channels. The engine carries it out.
+    Step(Step),
     /// Only its subcommands run.
     Container(&'static [&'static Spec]),
+}
+
+/// What the engine carries out itself, since it is about the conversation and not about data.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// `MULTI`: requests are queued from here on.
+    Multi,
+    /// `EXEC`: what was queued runs as one.
+    Exec,
+    /// `DISCARD`: what was queued is forgotten.
+    Discard,
+    /// `WATCH`: the next transaction runs only if these keys have not changed.
+    Watch,
+    /// `UNWATCH`: no key is watched any more.
+    Unwatch,
+    /// Listen to channels, patterns or shard channels.
+    Subscribe(ChannelKind),
+    /// Listen no more.
+    Unsubscribe(ChannelKind),
+    /// Send a message to those who listen to a channel or a shard channel.
+    Publish(ChannelKind),
+    /// The names of one kind that somebody listens to.
+    ListChannels(ChannelKind),
+    /// How many listen to each name of one kind.
+    CountListeners(ChannelKind),
+    /// How many patterns are listened to.
+    CountPatterns,
+}
+
+/// The three kinds of subscription.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ChannelKind {
+    /// `SUBSCRIBE`: one channel.
+    Channel,
+    /// `PSUBSCRIBE`: all channels that match a pattern.
+    Pattern,
+    /// `SSUBSCRIBE`: one shard channel, a name space of its own.
+    ShardChannel,
 }
 
 /// The chapter of the manual that a command belongs to.
@@ -103,6 +143,10 @@ pub enum Group {
     Generic,
     /// The connection itself.
     Connection,
+    /// Several commands as one.
+    Transactions,
+    /// Messages between clients.
+    PubSub,
     /// The server as a whole.
     Server,
     /// Clusters, which Mayfly does not form.
@@ -116,6 +160,8 @@ impl Group {
             Group::Hash => "hash",
             Group::Generic => "generic",
             Group::Connection => "connection",
+            Group::Transactions => "transactions",
+            Group::PubSub => "pubsub",
             Group::Server => "server",
             Group::Cluster => "cluster",
         }
@@ -156,11 +202,15 @@ impl Flags {
     /// Allowed while another command blocks the server.
     pub const ALLOW_BUSY: Flags = Flags(1 << 12);
 
-    const NAMES: [(Flags, &'static str); 12] = [
+    /// About channels.
+    pub const PUBSUB: Flags = Flags(1 << 13);
+
+    const NAMES: [(Flags, &'static str); 13] = [
         (Flags::WRITE, "write"),
         (Flags::READONLY, "readonly"),
         (Flags::DENYOOM, "denyoom"),
         (Flags::ADMIN, "admin"),
+        (Flags::PUBSUB, "pubsub"),
         (Flags::NOSCRIPT, "noscript"),
         (Flags::LOADING, "loading"),
         (Flags::STALE, "stale"),

@@ -169,7 +169,7 @@ pub fn markdown() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::Flags;
+    use crate::spec::{Flags, Step};
 
     #[test]
     fn every_command_is_found_by_its_name_in_any_case() {
@@ -192,11 +192,11 @@ mod tests {
             assert_eq!(spec.name, spec.name.to_ascii_lowercase(), "{name}");
             assert!(spec.summary.ends_with('.'), "{name}: the summary is a sentence");
             assert!(spec.arity != 0 && !spec.since.is_empty() && !spec.complexity.is_empty(), "{name}");
-            let routed_by_keys = matches!(spec.run, Run::Keys(_));
+            let routed_by_keys = matches!(spec.run, Run::Keys(_) | Run::Step(Step::Watch));
             assert_eq!(routed_by_keys, !spec.keys.is_empty(), "{name}: keys and route agree");
             let both = Flags::WRITE.and(Flags::READONLY);
             assert!(!spec.flags.has(both), "{name}: writes or only reads, not both");
-            if routed_by_keys {
+            if let Run::Keys(_) = spec.run {
                 let exactly_one = spec.flags.has(Flags::WRITE) != spec.flags.has(Flags::READONLY);
                 assert!(exactly_one, "{name}: a command on keys writes or reads");
                 let least = usize::from(spec.arity.unsigned_abs());

@@ -149,6 +149,9 @@ impl Fixture {
         let reply = ReplyWriter::new(out, protocol);
         match command.spec.run {
             Run::Container(_) => unreachable!("a container alone is refused"),
+            Run::Step(_) => {
+                unreachable!("steps of the conversation are tested where they are: in the engine")
+            }
             Run::Session(run) => {
                 let now_micros = self.now.0 * 1_000;
                 let mut context =

@@ -92,6 +92,11 @@ pub enum Kind {
     Flag,
     /// One of these words.
     Word(&'static [&'static str]),
+    /// Any of these letters, in any order.
+    Letters {
+        /// The letters.
+        of: &'static str,
+    },
     /// A text that is never shown, of at most so many bytes; empty means none.
     Secret {
         /// The longest allowed text, in bytes.
@@ -121,6 +126,7 @@ impl Kind {
                 [first @ .., last] => format!("{} or {last}", first.join(", ")),
                 [] => String::new(),
             },
+            Self::Letters { of } => format!("letters of {of}"),
             Self::Secret { bytes_max } => format!("text of up to {bytes_max} bytes"),
             Self::Address => "an IP address".into(),
             Self::Addresses { max } => format!("1 to {max} IP addresses"),
@@ -143,6 +149,10 @@ impl Kind {
             Self::Word(words) => match words.iter().find(|word| word.eq_ignore_ascii_case(text)) {
                 Some(word) => Ok(Value::Word(word)),
                 None => Err(self.refuse(&format!("{text:?} is unknown"))),
+            },
+            Self::Letters { of } => match text.chars().find(|letter| !of.contains(*letter)) {
+                Some(letter) => Err(self.refuse(&format!("{letter:?} is none of them"))),
+                None => Ok(Value::Text(text.into())),
             },
             Self::Secret { .. } => self.secret(text),
             Self::Address => Ok(Value::Addresses(vec![self.address(text)?])),
@@ -215,6 +225,8 @@ pub enum Value {
     Integer(u64),
     /// Of flags.
     Flag(bool),
+    /// Of letters.
+    Text(String),
     /// Of words, as the kind lists it.
     Word(&'static str),
     /// Of secrets.

@@ -73,6 +73,14 @@ directives! {
         /// How much may wait for a client before its further requests are left unread. At most
         /// limits.output_bytes_max.
         output_bytes_pause: usize = MIB as usize, Kind::Bytes { min: 4 * KIB, max: GIB };
+        /// How much may wait for a subscriber that does not read its messages; past it the client is closed.
+        subscriber_bytes_max: usize = (32 * MIB) as usize, Kind::Bytes { min: 64 * KIB, max: 16 * GIB };
+        /// How many commands one transaction may queue; a longer one is refused.
+        transaction_calls_max: usize = 65_536, Kind::Integer { min: 1, max: 1_048_576, unit: "commands" };
+        /// How much the queued commands of one transaction may hold together; a larger one is refused.
+        transaction_bytes_max: usize = (64 * MIB) as usize, Kind::Bytes { min: KIB, max: GIB };
+        /// How many keys one client may watch for its next transaction.
+        watched_keys_max: usize = 1_024, Kind::Integer { min: 1, max: 1_048_576, unit: "keys" };
         /// How much is read from one connection before the others get their turn. More suit few clients with deep
         /// pipelines, fewer suit many clients.
         read_bytes_max: usize = (64 * KIB) as usize, Kind::Bytes { min: KIB, max: 16 * MIB };
@@ -93,6 +101,14 @@ directives! {
         /// How many hashes a shard reclaims before it looks at its clients again (about 80 ns each). More reclaim
         /// a storm sooner, fewer make calls wait less behind it.
         slice_entries_max: usize = 256, Kind::Integer { min: 1, max: 65_536, unit: "hashes" };
+    }
+
+    /// What subscribers are told of keys.
+    events: EventsConfig {
+        /// Which keyspace events are published, in Redis' letters: K to channels named by key, E to channels named
+        /// by event; g generic, h hash, x expired, n new key, m miss, A for all but n and m. Empty publishes none;
+        /// each event that somebody listens to costs about a microsecond.
+        notify: String = String::new(), Kind::Letters { of: "KEg$lshzxetdnmA" }, redis "notify-keyspace-events";
     }
 
     /// The endpoint for Prometheus, GET /metrics.

@@ -135,7 +135,7 @@ fn value(kind: &Kind, item: &Item) -> Result<Value, String> {
             Kind::Port => "a port",
             Kind::Bytes { .. } => "a size such as 65536 or \"64KiB\"",
             Kind::Flag => "true or false without quotes",
-            Kind::Word(_) | Kind::Secret { .. } | Kind::Address => "a string",
+            Kind::Word(_) | Kind::Letters { .. } | Kind::Secret { .. } | Kind::Address => "a string",
             Kind::Addresses { .. } => "a list of strings",
         };
         kind.refuse(&format!("expected {expected}, found {}", with_article(item.type_name())))
@@ -146,7 +146,12 @@ fn value(kind: &Kind, item: &Item) -> Result<Value, String> {
         }
         (Kind::Flag, Some(TomlValue::Boolean(flag))) => Ok(Value::Flag(*flag.value())),
         (
-            Kind::Bytes { .. } | Kind::Word(_) | Kind::Secret { .. } | Kind::Address | Kind::Addresses { .. },
+            Kind::Bytes { .. }
+            | Kind::Word(_)
+            | Kind::Letters { .. }
+            | Kind::Secret { .. }
+            | Kind::Address
+            | Kind::Addresses { .. },
             Some(TomlValue::String(text)),
         ) => kind.parse(text.value()),
         (Kind::Addresses { .. }, Some(TomlValue::Array(array))) => {

@@ -32,8 +32,8 @@ mod values;
 
 pub use directive::{Directive, Kind, Section, Value};
 pub use directives::{
-    Config, DIRECTIVES, ExpiryConfig, HashConfig, LimitsConfig, LogConfig, MetricsConfig, SECTIONS,
-    ServerConfig,
+    Config, DIRECTIVES, EventsConfig, ExpiryConfig, HashConfig, LimitsConfig, LogConfig, MetricsConfig,
+    SECTIONS, ServerConfig,
 };
 pub use error::{ConfigError, Place};
 pub use load::{Loaded, Source, load};

@@ -18,7 +18,6 @@ const FIXED: &[(&str, &str, &str)] = &[
     ("appendonly", "no", "nothing is written to disk; redis-benchmark asks"),
     ("maxmemory", "0", "there is no bound on memory; monitoring and job queues ask"),
     ("maxmemory-policy", "noeviction", "nothing is evicted; job queues refuse anything else"),
-    ("notify-keyspace-events", "", "no events are sent; Spring Session asks"),
     ("slowlog-log-slower-than", "10000", "Redis' default; monitoring asks"),
     ("slowlog-max-len", "128", "Redis' default; monitoring asks"),
     ("cluster-enabled", "no", "a process is not part of a cluster"),
@@ -46,6 +45,7 @@ fn redis_text(value: Value) -> String {
         Value::Integer(number) => number.to_string(),
         Value::Flag(flag) => (if flag { "yes" } else { "no" }).into(),
         Value::Word(word) => Level::from_value(Value::Word(word)).map_or(word, Level::redis_name).into(),
+        Value::Text(text) => text,
         Value::Secret(secret) => (if secret.is_set() { MASK } else { "" }).into(),
         Value::Addresses(addresses) => {
             addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")

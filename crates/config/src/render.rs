@@ -80,6 +80,7 @@ pub(crate) fn literal(kind: &Kind, value: &Value) -> String {
         (_, Value::Integer(number)) => number.to_string(),
         (_, Value::Flag(flag)) => flag.to_string(),
         (_, Value::Word(word)) => format!("{word:?}"),
+        (_, Value::Text(text)) => format!("{text:?}"),
         (_, Value::Secret(secret)) => format!("{:?}", if secret.is_set() { MASK } else { "" }),
         (Kind::Addresses { .. }, Value::Addresses(addresses)) => {
             format!(

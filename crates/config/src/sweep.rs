@@ -213,6 +213,7 @@ fn sample(directive: &Directive) -> (String, String) {
         (Kind::Word(words), Value::Word(word)) => {
             quoted(words.iter().find(|other| **other != word).expect("two words"))
         }
+        (Kind::Letters { .. }, _) => quoted("KEx"),
         (Kind::Secret { .. }, _) => quoted("hunter2"),
         (Kind::Address, _) => quoted("127.0.0.2"),
         (Kind::Addresses { .. }, _) => ("127.0.0.2, ::1".into(), r#"["127.0.0.2", "::1"]"#.into()),

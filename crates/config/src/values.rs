@@ -137,6 +137,19 @@ impl Setting for bool {
     }
 }
 
+impl Setting for String {
+    fn to_value(&self) -> Value {
+        Value::Text(self.clone())
+    }
+
+    fn from_value(value: Value) -> Option<Self> {
+        match value {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
 impl Setting for Secret {
     fn to_value(&self) -> Value {
         Value::Secret(self.clone())

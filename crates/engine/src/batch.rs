@@ -5,15 +5,44 @@ use mayfly_command::{Command, ShardId, Words};
 use mayfly_resp::{Protocol, Span};
 use mayfly_store::Keyspace;
 
+use crate::observers::{Observers, WatchFlag};
+use crate::subscriptions::Push;
+
 /// The largest buffers that are kept for the next replies: an unusually long answer leaves no memory behind.
 const ROOM_BYTES_MAX: usize = 16 * 1024;
 const ROOM_REPLIES_MAX: usize = 2 * 1024;
+
+/// What a call is besides its command.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CallKind {
+    /// A request; its words lie in the burst.
+    Request,
+    /// A request that was queued for a transaction; its words lie in the batch's `queued` bytes.
+    Queued,
+    /// A reply of the session, written already, in a transaction: its one word is copied.
+    Reply,
+    /// `EXEC`: the next `calls` calls run as one and answer one array, or nothing if the flag of this number is
+    /// raised.
+    Transaction {
+        /// Calls that belong to it.
+        calls: u32,
+        /// Its place in the batch's flags.
+        flag: Option<u32>,
+    },
+    /// `WATCH` with the flag of this number.
+    Watch {
+        /// Its place in the batch's flags.
+        flag: u32,
+    },
+}
 
 /// One request on its way to the data.
 #[derive(Clone, Copy, Debug)]
 pub struct Call {
     /// What is asked for.
     pub command: &'static Command,
+    /// What kind of call it is.
+    pub kind: CallKind,
     /// Its first word in the batch's words.
     pub first_word: u32,
     /// How many words it has.
@@ -33,8 +62,14 @@ pub struct Call {
 pub struct Batch {
     /// The lane that the replies go back to.
     pub lane: u16,
+    /// Number of the client, as in `CLIENT ID`.
+    pub client: u64,
     /// The bytes of the burst.
     pub burst: Bytes,
+    /// The bytes of requests that were queued for a transaction.
+    pub queued: Vec<u8>,
+    /// Flags of watched keys.
+    pub flags: Vec<WatchFlag>,
     /// The words of all calls.
     pub words: Vec<Span>,
     /// The calls.
@@ -54,7 +89,11 @@ impl Batch {
     /// The words of one of its calls.
     pub fn words_of(&self, call: &Call) -> Words<'_> {
         let first = call.first_word as usize;
-        Words::new(&self.burst, &self.words[first..first + call.word_count as usize])
+        let bytes = match call.kind {
+            CallKind::Queued | CallKind::Reply => &self.queued[..],
+            _ => &self.burst[..],
+        };
+        Words::new(bytes, &self.words[first..first + call.word_count as usize])
     }
 }
 
@@ -66,7 +105,9 @@ pub struct Joint<A> {
     /// The shards to visit, ascending.
     pub shards: Vec<ShardId>,
     /// The keyspaces in hand, by number of the shard.
-    pub held: Vec<Option<Box<Keyspace>>>,
+    pub keyspaces: Vec<Option<Box<Keyspace>>>,
+    /// Who observes those shards, by number of the shard.
+    pub observers: Vec<Option<Box<Observers<A>>>>,
     /// Where the replies go.
     pub reply_to: A,
 }
@@ -80,6 +121,8 @@ pub struct Replies {
     pub bytes: Vec<u8>,
     /// Where each reply ends in `bytes`.
     pub ends: Vec<usize>,
+    /// How many subscriptions the client has from here on, if that may have changed.
+    pub subscriptions: Option<usize>,
     /// More bytes than the limit allows: the last replies are missing, the client is to be closed.
     pub overflow: bool,
     /// The batch, emptied, for its session to fill again.
@@ -111,6 +154,17 @@ pub enum Outgoing {
     Batch(ShardId, Batch),
     /// To several shards, ascending; it goes to the first.
     Joint(Vec<ShardId>, Batch),
+    /// To these shards: forget what the client watches, and all it listens to if it has gone.
+    Forget(Vec<ShardId>, Forget),
+}
+
+/// What a shard is to forget of a client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Forget {
+    /// Number of the client.
+    pub client: u64,
+    /// Its subscriptions as well as its watches.
+    pub subscriptions: bool,
 }
 
 /// What a shard is asked to do. `A` is an address that replies are sent to.
@@ -120,15 +174,18 @@ pub enum Work<A> {
     Batch(Batch, A),
     /// Add your keyspace and pass on, or run if you are the last.
     Joint(Box<Joint<A>>),
-    /// Your keyspace comes home.
-    Return(Box<Keyspace>),
+    /// Your keyspace comes home, with who observes it.
+    Return(Box<Keyspace>, Box<Observers<A>>),
+    /// Forget a client, or what it watches.
+    Forget(Forget),
 }
 
 impl<A> Work<A> {
     /// A joint that sets out; it is delivered to the first of its shards.
     pub fn joint(shards: Vec<ShardId>, batch: Batch, reply_to: A, shard_count: u16) -> Self {
-        let held = (0..shard_count).map(|_| None).collect();
-        Work::Joint(Box::new(Joint { batch, shards, held, reply_to }))
+        let keyspaces = (0..shard_count).map(|_| None).collect();
+        let observers = (0..shard_count).map(|_| None).collect();
+        Work::Joint(Box::new(Joint { batch, shards, keyspaces, observers, reply_to }))
     }
 }
 
@@ -137,6 +194,8 @@ impl<A> Work<A> {
 pub enum Effect<A> {
     /// Replies to a session.
     Reply(A, Replies),
+    /// A message to a subscriber.
+    Push(A, Push),
     /// Work for another shard.
     Pass(ShardId, Work<A>),
 }

@@ -28,16 +28,25 @@
 
 mod batch;
 mod counters;
+mod events;
 mod lanes;
 mod meter;
+mod observers;
 mod router;
+mod runner;
 mod session;
 mod shard;
+mod subscriptions;
 mod tally;
+mod transaction;
 
-pub use batch::{Batch, Call, Effect, Joint, Outgoing, Replies, ReplyRoom, Work};
+pub use batch::{Batch, Call, CallKind, Effect, Forget, Joint, Outgoing, Replies, ReplyRoom, Work};
 pub use counters::{CommandCounters, Counter, ThreadCounters};
+pub use events::EventClasses;
 pub use meter::Stopwatch;
+pub use observers::Observers;
 pub use session::{Session, SessionOptions, Surroundings};
 pub use shard::{Moment, Shard, ShardGauges, ShardOptions};
+pub use subscriptions::{Push, Subscriptions};
 pub use tally::{Tally, TallySnapshot};
+pub use transaction::TransactionLimits;

@@ -1,7 +1,7 @@
 //! Where a request goes: from a command and its words to one shard or several.
 
 use mayfly_command::cursor::Cursor;
-use mayfly_command::{Command, Router, Run, ShardId, Words};
+use mayfly_command::{Command, Router, Run, ShardId, Step, Words};
 
 /// The way of one request.
 pub enum Route {
@@ -22,6 +22,20 @@ pub fn route(command: &'static Command, words: Words<'_>, router: &Router) -> Ro
         Run::AllShards(_) if router.shards() == 1 => to_shard(ShardId(0)),
         Run::AllShards(_) => Route::Shards(router.all().collect()),
         Run::Cursor(_) => to_shard(Cursor::shard_of(words.at(1), router)),
+        Run::Step(step) => by_step(step, command, words, router),
+    }
+}
+
+fn by_step(step: Step, command: &'static Command, words: Words<'_>, router: &Router) -> Route {
+    match step {
+        Step::Multi | Step::Exec | Step::Discard | Step::Unwatch => Route::Session,
+        Step::Watch => by_keys(command, words, router),
+        // Every shard has all subscriptions, so that none has to ask another.
+        Step::Subscribe(_) | Step::Unsubscribe(_) if router.shards() == 1 => to_shard(ShardId(0)),
+        Step::Subscribe(_) | Step::Unsubscribe(_) => Route::Shards(router.all().collect()),
+        // The messages of one channel have one order.
+        Step::Publish(_) => to_shard(router.shard_of(router.key(words.at(1)))),
+        Step::ListChannels(_) | Step::CountListeners(_) | Step::CountPatterns => to_shard(ShardId(0)),
     }
 }
 

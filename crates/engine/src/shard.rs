@@ -3,20 +3,18 @@
 //! A shard does one thing after the other. While its keyspace is away with a joint it only queues.
 
 use std::collections::VecDeque;
-
-use fastrand::Rng;
-use mayfly_command::{Data, DataContext, Host, Router, Run, ShardId, Shards};
-use mayfly_resp::ReplyWriter;
-use mayfly_store::{Key, Keyspace, Reclaimed, StoreOptions, UnixMillis};
 use std::sync::Arc;
 
-use crate::batch::{Batch, Call, Effect, Joint, Replies, Work};
-use crate::counters::ThreadCounters;
-use crate::meter::{Meter, Stopwatch};
+use fastrand::Rng;
+use mayfly_command::{Changes, Host, Router, ShardId};
+use mayfly_store::{Keyspace, Reclaimed, StoreOptions, UnixMillis};
 
-/// Calls whose keys are prefetched together. Stages of 16 and of 64 cost nearly the same per call; beyond, the
-/// lines fetched first may be gone again.
-const PREFETCH_CALLS: usize = 64;
+use crate::batch::{Batch, Effect, Forget, Joint, Replies, Work};
+use crate::counters::ThreadCounters;
+use crate::events::EventClasses;
+use crate::meter::{Meter, Stopwatch};
+use crate::observers::Observers;
+use crate::runner::{Hand, Runner, expired_change};
 
 /// Limits of a shard, from the config.
 #[derive(Clone, Debug)]
@@ -27,6 +25,20 @@ pub struct ShardOptions {
     pub slice_entries_max: usize,
     /// Bytes of replies that one batch may produce; past it the rest is dropped and the client closed.
     pub output_bytes_max: usize,
+    /// The keyspace events that are sent.
+    pub events: EventClasses,
+}
+
+impl Default for ShardOptions {
+    /// What the config has unless somebody says otherwise.
+    fn default() -> Self {
+        ShardOptions {
+            store: StoreOptions::default(),
+            slice_entries_max: 256,
+            output_bytes_max: 256 << 20,
+            events: EventClasses::default(),
+        }
+    }
 }
 
 /// The instant at which a shard works, and its means to measure.
@@ -62,12 +74,15 @@ pub struct Shard<A> {
     options: ShardOptions,
     /// Absent while it is away with a joint.
     keyspace: Option<Box<Keyspace>>,
+    /// At home or away together with the keyspace.
+    observers: Option<Box<Observers<A>>>,
     waiting: VecDeque<Work<A>>,
     random: Rng,
     counters: Arc<ThreadCounters>,
+    changes: Changes,
 }
 
-impl<A> Shard<A> {
+impl<A: Clone> Shard<A> {
     /// An empty shard. `seed` feeds its random numbers.
     pub fn new(
         id: ShardId,
@@ -80,7 +95,9 @@ impl<A> Shard<A> {
         Shard {
             id,
             router,
+            observers: Some(Box::new(Observers::new(options.events))),
             options,
+            changes: Changes::default(),
             keyspace: Some(Box::new(keyspace)),
             waiting: VecDeque::new(),
             random: Rng::with_seed(seed),
@@ -94,19 +111,26 @@ impl<A> Shard<A> {
     /// These replies overtake those that are still on their way by message: before a session sends a batch the
     /// short way, it must have been handed every reply that was sent to it.
     #[allow(clippy::result_large_err, reason = "the batch goes back to who tried, by value")]
-    pub fn run(&mut self, batch: Batch, moment: &Moment<'_>) -> Result<Replies, Batch> {
+    pub fn run(
+        &mut self,
+        batch: Batch,
+        reply_to: &dyn Fn() -> A,
+        moment: &Moment<'_>,
+        effects: &mut Vec<Effect<A>>,
+    ) -> Result<Replies, Batch> {
         match &mut self.keyspace {
             None => Err(batch),
-            Some(_) => Ok(self.run_batch(batch, moment)),
+            Some(_) => Ok(self.run_batch(batch, reply_to, moment, effects)),
         }
     }
 
     /// Takes work in its order: does it now, or queues it while the keyspace is away.
     pub fn accept(&mut self, work: Work<A>, moment: &Moment<'_>, effects: &mut Vec<Effect<A>>) {
         match work {
-            Work::Return(keyspace) => {
+            Work::Return(keyspace, observers) => {
                 assert!(self.keyspace.is_none(), "a keyspace comes home to an empty place");
                 self.keyspace = Some(keyspace);
+                self.observers = Some(observers);
                 while self.keyspace.is_some()
                     && let Some(work) = self.waiting.pop_front()
                 {
@@ -119,12 +143,18 @@ impl<A> Shard<A> {
     }
 
     /// One slice of expiry. Nothing happens while the keyspace is away.
-    pub fn reclaim(&mut self, moment: &Moment<'_>) -> Reclaimed {
-        let Some(keyspace) = &mut self.keyspace else {
+    pub fn reclaim(&mut self, moment: &Moment<'_>, effects: &mut Vec<Effect<A>>) -> Reclaimed {
+        let (Some(keyspace), Some(observers)) = (&mut self.keyspace, &mut self.observers) else {
             return Reclaimed::default();
         };
         let start = (moment.stopwatch)();
-        let reclaimed = keyspace.reclaim(moment.now, self.options.slice_entries_max, &mut |_, _, _| {});
+        let watched = observers.are_watching();
+        let mut expire = |database, key: &[u8], _| {
+            if watched {
+                observers.changed(&expired_change(database, key), effects);
+            }
+        };
+        let reclaimed = keyspace.reclaim(moment.now, self.options.slice_entries_max, &mut expire);
         if reclaimed.steps > 0 {
             self.was_busy((moment.stopwatch)().saturating_sub(start));
         }
@@ -162,132 +192,96 @@ impl<A> Shard<A> {
     fn perform(&mut self, work: Work<A>, moment: &Moment<'_>, effects: &mut Vec<Effect<A>>) {
         match work {
             Work::Batch(batch, reply_to) => {
-                effects.push(Effect::Reply(reply_to, self.run_batch(batch, moment)));
+                let replies = self.run_batch(batch, &|| reply_to.clone(), moment, effects);
+                effects.push(Effect::Reply(reply_to, replies));
             }
             Work::Joint(joint) => self.join(joint, moment, effects),
-            Work::Return(_) => unreachable!("a keyspace that comes home is never queued"),
+            Work::Forget(Forget { client, subscriptions }) => {
+                if let Some(observers) = &mut self.observers {
+                    match subscriptions {
+                        true => observers.forget(client),
+                        false => observers.unwatch(client),
+                    }
+                }
+            }
+            Work::Return(..) => unreachable!("a keyspace that comes home is never queued"),
         }
     }
 
     /// Hands the keyspace over to a joint; runs it if this is its last shard.
     fn join(&mut self, mut joint: Box<Joint<A>>, moment: &Moment<'_>, effects: &mut Vec<Effect<A>>) {
-        joint.held[self.id.index()] = self.keyspace.take();
+        joint.keyspaces[self.id.index()] = self.keyspace.take();
+        joint.observers[self.id.index()] = self.observers.take();
         if let Some(&next) = joint.shards.iter().find(|shard| **shard > self.id) {
             effects.push(Effect::Pass(next, Work::Joint(joint)));
             return;
         }
-        let Joint { mut batch, mut held, reply_to, .. } = *joint;
+        let Joint { mut batch, mut keyspaces, mut observers, reply_to, .. } = *joint;
         let start = (moment.stopwatch)();
         let replies = {
-            let mut runner = Runner {
-                router: &self.router,
-                random: &mut self.random,
-                moment,
-                meter: Meter::new(&self.counters, moment.stopwatch),
-                output_bytes_max: self.options.output_bytes_max,
-            };
-            let mut replies = Replies::new(batch.lane, std::mem::take(&mut batch.room));
-            for call in &batch.calls {
-                runner.call(&batch, call, Shards::Many(&mut held), &mut replies);
-            }
-            replies
+            let mut hand = Hand::Many(&mut keyspaces, &mut observers);
+            let reply_to = || reply_to.clone();
+            let room = std::mem::take(&mut batch.room);
+            self.runner(&reply_to, moment, effects).run(&batch, room, &mut hand)
         };
         self.counters.joints.add(1);
         self.was_busy((moment.stopwatch)().saturating_sub(start));
-        for (index, keyspace) in held.into_iter().enumerate() {
-            match keyspace {
-                Some(keyspace) if index == self.id.index() => self.keyspace = Some(keyspace),
-                Some(keyspace) => {
-                    effects.push(Effect::Pass(ShardId(index as u16), Work::Return(keyspace)));
+        // Before the keyspaces set out: what happens on them next must not be heard of before this reply.
+        effects.push(Effect::Reply(reply_to, Replies { spent: batch, ..replies }));
+        for (index, home) in keyspaces.into_iter().zip(observers).enumerate() {
+            match home {
+                (Some(keyspace), Some(observers)) if index == self.id.index() => {
+                    self.keyspace = Some(keyspace);
+                    self.observers = Some(observers);
                 }
-                None => {}
+                (Some(keyspace), Some(observers)) => {
+                    effects.push(Effect::Pass(ShardId(index as u16), Work::Return(keyspace, observers)));
+                }
+                _ => {}
             }
         }
-        effects.push(Effect::Reply(reply_to, Replies { spent: batch, ..replies }));
     }
 
-    fn run_batch(&mut self, mut batch: Batch, moment: &Moment<'_>) -> Replies {
-        let keyspace = self.keyspace.as_deref_mut().expect("checked by the callers");
+    fn run_batch(
+        &mut self,
+        mut batch: Batch,
+        reply_to: &dyn Fn() -> A,
+        moment: &Moment<'_>,
+        effects: &mut Vec<Effect<A>>,
+    ) -> Replies {
+        let mut keyspace = self.keyspace.take().expect("checked by the callers");
+        let mut observers = self.observers.take().expect("at home with the keyspace");
         let start = (moment.stopwatch)();
-        let mut replies = Replies::new(batch.lane, std::mem::take(&mut batch.room));
-        replies.ends.reserve(batch.calls.len());
-        let mut runner = Runner {
+        let mut hand = Hand::One(&mut keyspace, &mut observers);
+        let room = std::mem::take(&mut batch.room);
+        let replies = self.runner(reply_to, moment, effects).run(&batch, room, &mut hand);
+        self.keyspace = Some(keyspace);
+        self.observers = Some(observers);
+        self.counters.batch_calls.record(batch.calls.len() as u64);
+        self.was_busy((moment.stopwatch)().saturating_sub(start));
+        Replies { spent: batch, ..replies }
+    }
+
+    fn runner<'a>(
+        &'a mut self,
+        reply_to: &'a dyn Fn() -> A,
+        moment: &'a Moment<'a>,
+        effects: &'a mut Vec<Effect<A>>,
+    ) -> Runner<'a, A> {
+        Runner {
             router: &self.router,
             random: &mut self.random,
             moment,
             meter: Meter::new(&self.counters, moment.stopwatch),
             output_bytes_max: self.options.output_bytes_max,
-        };
-        for calls in batch.calls.chunks(PREFETCH_CALLS) {
-            if calls.len() > 1 {
-                prefetch(keyspace, calls);
-            }
-            for call in calls {
-                runner.call(&batch, call, Shards::One(keyspace), &mut replies);
-            }
+            reply_to,
+            effects,
+            changes: &mut self.changes,
         }
-        drop(runner);
-        self.counters.batch_calls.record(batch.calls.len() as u64);
-        self.was_busy((moment.stopwatch)().saturating_sub(start));
-        replies.spent = batch;
-        replies
     }
 
     fn was_busy(&self, nanos: u64) {
         self.counters.busy_nanos.record(nanos);
         self.counters.busy_nanos_max.raise_to(nanos);
-    }
-}
-
-/// Brings the lines that the calls will touch into the cache, stage by stage, so that the misses overlap.
-fn prefetch(keyspace: &Keyspace, calls: &[Call]) {
-    let keyed = || calls.iter().filter(|call| call.key_word != 0);
-    for call in keyed() {
-        keyspace.database(call.database).prefetch_index(call.key_hash);
-    }
-    for call in keyed() {
-        keyspace.database(call.database).prefetch_entry(call.key_hash);
-    }
-    for call in keyed() {
-        keyspace.database(call.database).prefetch_fields(call.key_hash);
-    }
-}
-
-/// Runs calls one after the other at one instant.
-struct Runner<'a> {
-    router: &'a Router,
-    random: &'a mut Rng,
-    moment: &'a Moment<'a>,
-    meter: Meter<'a>,
-    output_bytes_max: usize,
-}
-
-impl Runner<'_> {
-    #[inline]
-    fn call(&mut self, batch: &Batch, call: &Call, shards: Shards<'_>, replies: &mut Replies) {
-        let words = batch.words_of(call);
-        let (Run::Keys(run) | Run::AllShards(run) | Run::Cursor(run)) = call.command.spec.run else {
-            unreachable!("commands without data are answered by the session");
-        };
-        let routed = match call.key_word {
-            0 => Key { bytes: b"", hash: 0 },
-            position => Key { bytes: words.at(position as usize), hash: call.key_hash },
-        };
-        self.meter.begin(call.command.id);
-        let mut context = DataContext {
-            data: Data::new(shards, self.router, routed, call.database, self.moment.now),
-            host: self.moment.host,
-            random: self.random,
-            reply: ReplyWriter::new(&mut replies.bytes, call.protocol),
-        };
-        if context.run(call.command, run, words) {
-            self.meter.error();
-        }
-        if replies.bytes.len() > self.output_bytes_max {
-            // The call was carried out; its client is closed for not being able to take the reply.
-            replies.overflow = true;
-            replies.bytes.truncate(replies.ends.last().copied().unwrap_or(0));
-        }
-        replies.ends.push(replies.bytes.len());
     }
 }

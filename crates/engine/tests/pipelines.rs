@@ -10,8 +10,8 @@ use mayfly_engine::{
     Batch, Effect, Moment, Outgoing, Session, SessionOptions, Shard, ShardOptions, Surroundings,
     ThreadCounters, Work,
 };
-use mayfly_resp::{ReplyReader, RequestLimits};
-use mayfly_store::{KeyHasher, StoreOptions, UnixMillis};
+use mayfly_resp::ReplyReader;
+use mayfly_store::{KeyHasher, UnixMillis};
 
 const NOW: UnixMillis = UnixMillis(1_767_225_600_000);
 const SHARDS: u16 = 2;
@@ -55,7 +55,7 @@ struct Fixture {
 }
 
 fn options() -> SessionOptions {
-    SessionOptions { request: RequestLimits::default(), window: 100, output_bytes_max: 1 << 20 }
+    SessionOptions { window: 100, output_bytes_max: 1 << 20, ..SessionOptions::default() }
 }
 
 impl Fixture {
@@ -66,11 +66,8 @@ impl Fixture {
         let counters = Arc::<ThreadCounters>::default();
         let card = ClientCard::new(1, "127.0.0.1:1".into(), "127.0.0.1:2".into(), NOW.0);
         let client = ClientState::new(Arc::new(card), password.is_empty());
-        let shard_options = ShardOptions {
-            store: StoreOptions::default(),
-            slice_entries_max: 256,
-            output_bytes_max: options.output_bytes_max,
-        };
+        let shard_options =
+            ShardOptions { output_bytes_max: options.output_bytes_max, ..ShardOptions::default() };
         let shard = |id| Shard::new(id, router.clone(), shard_options.clone(), 1, Arc::clone(&counters));
         Fixture {
             host: TestHost(password),
@@ -107,12 +104,16 @@ impl Fixture {
         sent.sort_by_key(|delivery| match delivery {
             Outgoing::Batch(shard, _) => (false, Reverse(*shard)),
             Outgoing::Joint(shards, _) => (true, Reverse(shards[0])),
+            Outgoing::Forget(shards, _) => (false, Reverse(shards[0])),
         });
         for delivery in sent {
             match delivery {
                 Outgoing::Batch(shard, batch) => self.accept(shard, Work::Batch(batch, ())),
                 Outgoing::Joint(shards, batch) => {
                     self.accept(shards[0], Work::joint(shards, batch, (), SHARDS));
+                }
+                Outgoing::Forget(shards, forget) => {
+                    shards.into_iter().for_each(|shard| self.accept(shard, Work::Forget(forget)));
                 }
             }
         }
@@ -123,6 +124,7 @@ impl Fixture {
         for effect in self.accept_only(shard, work) {
             match effect {
                 Effect::Reply((), replies) => self.session.accept(replies),
+                Effect::Push((), push) => self.session.push(&push),
                 Effect::Pass(shard, work) => self.accept(shard, work),
             }
         }
@@ -157,7 +159,7 @@ impl Fixture {
 fn batch(delivery: Option<Outgoing>) -> Batch {
     match delivery {
         Some(Outgoing::Batch(_, batch) | Outgoing::Joint(_, batch)) => batch,
-        None => panic!("a message is under way"),
+        _ => panic!("a batch is under way"),
     }
 }
 
@@ -247,17 +249,18 @@ fn a_shard_whose_keyspace_is_away_lets_work_wait_in_its_order() {
     other.feed(&["HSET first g 2"]);
     let (exists, set) = (batch(other.sent.pop_front()), batch(other.sent.pop_front()));
     let moment = Moment { now: NOW, host: &fixture.host, stopwatch: &|| 0 };
-    let exists = fixture.shards[0].run(exists, &moment).expect_err("the keyspace is away");
+    let exists =
+        fixture.shards[0].run(exists, &|| (), &moment, &mut Vec::new()).expect_err("the keyspace is away");
     for work in [exists, set] {
         assert!(fixture.accept_only(ShardId(0), Work::Batch(work, ())).is_empty());
     }
     assert_eq!(fixture.shards[0].next_reclaim(), None);
 
     let mut home_going = fixture.accept_only(ShardId(1), joint).into_iter();
+    let Some(Effect::Reply((), replies)) = home_going.next() else { panic!("the reply goes first") };
     let Some(Effect::Pass(ShardId(0), home)) = home_going.next() else {
-        panic!("the keyspace goes home first")
+        panic!("then the keyspace goes home")
     };
-    let Some(Effect::Reply((), replies)) = home_going.next() else { panic!("then the reply") };
     fixture.session.accept(replies);
     assert_eq!(fixture.replies(), ["(integer) 1", "OK"]);
     let done = fixture.accept_only(ShardId(0), home);
@@ -265,7 +268,7 @@ fn a_shard_whose_keyspace_is_away_lets_work_wait_in_its_order() {
         .iter()
         .map(|effect| match effect {
             Effect::Reply((), replies) => String::from_utf8_lossy(&replies.bytes),
-            Effect::Pass(..) => panic!("both ran here"),
+            _ => panic!("both ran here"),
         })
         .collect();
     assert_eq!(texts, [":0\r\n", ":1\r\n"]);

@@ -15,7 +15,7 @@ use actix::fut::ActorFuture;
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message};
 use bytes::BytesMut;
 use mayfly_command::{ClientCard, ClientState};
-use mayfly_engine::{Outgoing, Replies, Session};
+use mayfly_engine::{Outgoing, Push, Replies, Session};
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio_util::io::poll_read_buf;
@@ -37,6 +37,11 @@ const OUTPUT_CAPACITY_MAX: usize = 256 * 1024;
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Answer(pub Replies);
+
+/// A message to a subscriber.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Deliver(pub Push);
 
 /// Answer what was received, then close.
 #[derive(Message)]
@@ -236,7 +241,8 @@ impl Connection {
     }
 
     fn output_bytes_max(&self) -> usize {
-        self.thread.host.loaded.config.limits.output_bytes_max
+        let limits = &self.thread.host.loaded.config.limits;
+        if self.session.subscriptions() > 0 { limits.subscriber_bytes_max } else { limits.output_bytes_max }
     }
 
     fn output_bytes_pause(&self) -> usize {
@@ -286,6 +292,9 @@ impl Actor for Connection {
 
     fn stopped(&mut self, _: &mut Self::Context) {
         self.thread.connections.borrow_mut().remove(&self.card.id);
+        if let Some(forget) = self.session.farewell() {
+            self.thread.dispatch(forget, || unreachable!("nobody answers to this"));
+        }
         self.thread.host.clients.leave(self.card.id);
     }
 }
@@ -324,6 +333,15 @@ impl Handler<Answer> for Connection {
     /// The replies leave when [`Drive`] is polled, which actix does after this in the same turn.
     fn handle(&mut self, Answer(replies): Answer, _: &mut Self::Context) {
         self.session.accept(replies);
+    }
+}
+
+impl Handler<Deliver> for Connection {
+    type Result = ();
+
+    /// The message leaves as replies do.
+    fn handle(&mut self, Deliver(push): Deliver, _: &mut Self::Context) {
+        self.session.push(&push);
     }
 }
 

@@ -17,7 +17,7 @@
 //!   back.
 //! * The actors are shells: what happens to hashes, time and order is decided in `mayfly-engine`.
 //!
-//! A panic anywhere ends the process (`panic = "abort"`): a half-changed shard must not live on.
+//! A panic anywhere ends the process, which the binary sees to: a half-changed shard must not live on.
 
 mod clients;
 mod clock;
@@ -40,7 +40,7 @@ use actix::Actor;
 use actix_rt::{Arbiter, System};
 use mayfly_command::{MAYFLY_VERSION, Router, ShardId};
 use mayfly_config::Loaded;
-use mayfly_engine::{SessionOptions, Shard, ShardOptions};
+use mayfly_engine::{EventClasses, SessionOptions, Shard, ShardOptions, TransactionLimits};
 use mayfly_resp::RequestLimits;
 use mayfly_store::{KeyHasher, StoreOptions};
 
@@ -128,6 +128,11 @@ fn start_shards(
         },
         window: config.limits.pipeline_window,
         output_bytes_max: config.limits.output_bytes_max,
+        transaction: TransactionLimits {
+            calls_max: config.limits.transaction_calls_max,
+            bytes_max: config.limits.transaction_bytes_max,
+        },
+        watched_keys_max: config.limits.watched_keys_max,
     };
     let shard_options = ShardOptions {
         store: StoreOptions {
@@ -137,6 +142,7 @@ fn start_shards(
         },
         slice_entries_max: config.expiry.slice_entries_max,
         output_bytes_max: config.limits.output_bytes_max,
+        events: EventClasses::parse(&config.events.notify).unwrap_or_default(),
     };
     let mut arbiters = Vec::new();
     let mut peers = Vec::new();

@@ -18,7 +18,7 @@ pub const UNBOUNDED_MAILBOX: usize = 0;
 /// Work for the shard.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Deliver(pub Work<ReplyTo>);
+pub struct Accept(pub Work<ReplyTo>);
 
 /// The ways to all shards; sent once, before the first connection.
 #[derive(Message)]
@@ -78,10 +78,10 @@ async fn turn_wheel(thread: Rc<Thread>) {
     }
 }
 
-impl Handler<Deliver> for ShardActor {
+impl Handler<Accept> for ShardActor {
     type Result = ();
 
-    fn handle(&mut self, Deliver(work): Deliver, _: &mut Self::Context) {
+    fn handle(&mut self, Accept(work): Accept, _: &mut Self::Context) {
         self.depth.fetch_sub(1, Relaxed);
         self.thread.accept(work);
     }

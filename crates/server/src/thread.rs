@@ -18,9 +18,9 @@ use mayfly_engine::{
 use mayfly_store::{Reclaimed, UnixMillis};
 use tokio::sync::Notify;
 
-use crate::connection::{Answer, Connection};
+use crate::connection::{Answer, Connection, Deliver};
 use crate::host::ServerHost;
-use crate::shard::{Deliver, ShardActor};
+use crate::shard::{Accept, ShardActor};
 
 /// Where replies are sent.
 pub type ReplyTo = Addr<Connection>;
@@ -62,7 +62,7 @@ impl ShardPeer {
     /// Sends work. It is carried out whatever becomes of the sender.
     pub fn send(&self, work: Work<ReplyTo>) {
         self.depth.fetch_add(1, Relaxed);
-        self.address.do_send(Deliver(work));
+        self.address.do_send(Accept(work));
     }
 }
 
@@ -121,6 +121,10 @@ impl Thread {
                 self.send(first, Work::joint(shards, batch, reply_to(), self.router.shards()));
                 None
             }
+            Outgoing::Forget(shards, forget) => {
+                shards.into_iter().for_each(|shard| self.send(shard, Work::Forget(forget)));
+                None
+            }
         }
     }
 
@@ -128,17 +132,15 @@ impl Thread {
     pub fn accept(&self, work: Work<ReplyTo>) {
         let mut effects = Vec::new();
         self.with_moment(|shard, moment| shard.accept(work, moment, &mut effects));
-        for effect in effects {
-            match effect {
-                Effect::Reply(connection, replies) => connection.do_send(Answer(replies)),
-                Effect::Pass(shard, work) => self.send(shard, work),
-            }
-        }
+        self.carry_out(effects);
     }
 
     /// One slice of expiry.
     pub fn reclaim(&self) -> Reclaimed {
-        self.with_moment(Shard::reclaim)
+        let mut effects = Vec::new();
+        let reclaimed = self.with_moment(|shard, moment| shard.reclaim(moment, &mut effects));
+        self.carry_out(effects);
+        reclaimed
     }
 
     /// Waits until expiry has something to do.
@@ -169,11 +171,24 @@ impl Thread {
     #[allow(clippy::result_large_err, reason = "the batch comes back to who tried, by value")]
     #[allow(clippy::result_large_err, reason = "the batch goes back to who tried, by value")]
     fn run_here(&self, batch: Batch, reply_to: impl Fn() -> ReplyTo) -> Option<Replies> {
-        match self.with_moment(|shard, moment| shard.run(batch, moment)) {
+        let mut effects = Vec::new();
+        let ran = self.with_moment(|shard, moment| shard.run(batch, &reply_to, moment, &mut effects));
+        self.carry_out(effects);
+        match ran {
             Ok(replies) => Some(replies),
             Err(batch) => {
                 self.accept(Work::Batch(batch, reply_to()));
                 None
+            }
+        }
+    }
+
+    fn carry_out(&self, effects: Vec<Effect<ReplyTo>>) {
+        for effect in effects {
+            match effect {
+                Effect::Reply(connection, replies) => connection.do_send(Answer(replies)),
+                Effect::Push(connection, push) => connection.do_send(Deliver(push)),
+                Effect::Pass(shard, work) => self.send(shard, work),
             }
         }
     }

@@ -275,7 +275,7 @@ impl Request {
 fn shards_of(name: &str, words: &[Vec<u8>], router: &Router) -> u64 {
     let Some(command) = Table::get().find_full(name.as_bytes()) else { return 0 };
     match command.spec.run {
-        Run::AllShards(_) => u64::MAX,
+        Run::AllShards(_) | Run::Step(_) => u64::MAX,
         Run::Cursor(_) => 1 << Cursor::shard_of(&words[1], router).index(),
         _ => {
             let keys = command.spec.key_positions(words.len()).map(|at| router.key(&words[at]));

@@ -106,7 +106,7 @@ impl Conversation {
                     Err(line) => refused(line),
                 }
             }
-            Run::Keys(_) | Run::AllShards(_) | Run::Cursor(_) => {
+            Run::Keys(_) | Run::AllShards(_) | Run::Cursor(_) | Run::Step(_) => {
                 Fate::Data { name: command.full_name(), database: self.database }
             }
         }

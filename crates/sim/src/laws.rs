@@ -2,7 +2,6 @@
 
 use fastrand::Rng;
 use mayfly_engine::{SessionOptions, ShardOptions};
-use mayfly_resp::RequestLimits;
 use mayfly_store::StoreOptions;
 
 use crate::fault::Fault;
@@ -47,10 +46,10 @@ pub fn draw_options(is_varied: bool, random: &mut Rng) -> Drawn {
     Drawn {
         has_password: pick(0, &[0, 0, 1]) == 1,
         session: SessionOptions {
-            request: RequestLimits::default(),
             window: pick(1_024, &[1, 3, 20, 100]),
             output_bytes_max,
+            ..SessionOptions::default()
         },
-        shard: ShardOptions { store, slice_entries_max: 256, output_bytes_max },
+        shard: ShardOptions { store, output_bytes_max, ..ShardOptions::default() },
     }
 }

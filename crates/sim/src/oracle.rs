@@ -90,7 +90,7 @@ impl Oracle {
     ///
     /// # Errors
     /// The first difference.
-    pub fn compare<A>(
+    pub fn compare<A: Clone>(
         &mut self,
         shards: &mut [Shard<A>],
         router: &Router,
@@ -134,7 +134,7 @@ impl Oracle {
     ///
     /// # Errors
     /// What it holds beside.
-    pub fn check_reclaimed<A>(
+    pub fn check_reclaimed<A: Clone>(
         &mut self,
         shard: &Shard<A>,
         router: &Router,

@@ -95,7 +95,8 @@ fn weight(command: &Command) -> usize {
             Run::Keys(_) => 12,
             Run::AllShards(_) | Run::Cursor(_) => 8,
             Run::Session(_) => 1,
-            Run::Container(_) => 0,
+            // Transactions and channels are not simulated yet.
+            Run::Step(_) | Run::Container(_) => 0,
         },
     }
 }

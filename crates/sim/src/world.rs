@@ -313,7 +313,9 @@ impl World {
 
     /// Delivers what a session sends off.
     fn dispatch(&mut self, id: ClientId, home: ShardId, delivery: Outgoing) -> Checked {
-        let (Outgoing::Batch(_, batch) | Outgoing::Joint(_, batch)) = &delivery;
+        let (Outgoing::Batch(_, batch) | Outgoing::Joint(_, batch)) = &delivery else {
+            return Err(format!("client {id}: it watches nothing and listens to nothing"));
+        };
         if batch.calls.is_empty() {
             return Err(format!("client {id}: a message without a call"));
         }
@@ -336,6 +338,7 @@ impl World {
                 self.shard_mailboxes[first.index()].push_back(work);
                 Ok(())
             }
+            Outgoing::Forget(..) => Ok(()),
         }
     }
 
@@ -343,7 +346,9 @@ impl World {
     #[allow(clippy::result_large_err, reason = "the batch comes back by value")]
     fn run_at_home(&mut self, id: ClientId, home: ShardId, batch: Batch) -> Checked {
         let shard = &mut self.shards[home.index()];
-        match with_moment(self.now_micros, &self.host, |moment| shard.run(batch, moment)) {
+        match with_moment(self.now_micros, &self.host, |moment| {
+            shard.run(batch, &|| id, moment, &mut Vec::new())
+        }) {
             Err(batch) => self.accept(home, Work::Batch(batch, id)),
             Ok(replies) => {
                 self.judge(id, &replies)?;
@@ -372,10 +377,11 @@ impl World {
         for effect in effects {
             match effect {
                 Effect::Pass(to, work)
-                    if self.strikes(Fault::LostKeyspace, matches!(work, Work::Return(_))) =>
+                    if self.strikes(Fault::LostKeyspace, matches!(work, Work::Return(..))) =>
                 {
                     drop((to, work));
                 }
+                Effect::Push(..) => return Err("a message that nobody listens to".into()),
                 Effect::Pass(to, work) => self.shard_mailboxes[to.index()].push_back(work),
                 Effect::Reply(id, mut replies) => {
                     self.judge(id, &replies)?;
@@ -409,7 +415,7 @@ impl World {
         let index = self.random.usize(..self.shards.len());
         let shard = &mut self.shards[index];
         if self.random.bool() {
-            with_moment(self.now_micros, &self.host, |moment| shard.reclaim(moment));
+            with_moment(self.now_micros, &self.host, |moment| shard.reclaim(moment, &mut Vec::new()));
         } else if let Some(keyspace) = shard.keyspace_mut() {
             keyspace.reclaim(now, self.random.usize(..40), &mut |_, _, _| {});
         }
@@ -418,7 +424,9 @@ impl World {
     fn reclaim_all(&mut self) -> Checked {
         let now = self.now();
         for shard in &mut self.shards {
-            while with_moment(self.now_micros, &self.host, |moment| shard.reclaim(moment)).more {}
+            while with_moment(self.now_micros, &self.host, |moment| shard.reclaim(moment, &mut Vec::new()))
+                .more
+            {}
             if shard.next_reclaim().is_some_and(|next| next <= now) {
                 return Err(format!("shard {} has done all it could and is not done", shard.id().0));
             }

@@ -8,6 +8,7 @@ use mayfly_rdb::{RdbError, read_payload};
 use mayfly_store::UnixMillis;
 
 use crate::argument::Argument;
+use crate::changes::Class;
 use crate::context::DataContext;
 use crate::error::{CommandError, Outcome};
 use crate::expiry::TimeForm;
@@ -60,6 +61,7 @@ fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
         }
     } else {
         context.data.attach_in(database, key, hash.finish(deadline));
+        context.data.changed_in(database, key, Class::Generic, "restore");
     }
     context.reply.ok();
     Ok(())

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix::prelude::Request;
 use hashbrown::HashMap;
 use mayfly_command::{CommandId, MAYFLY_VERSION, REDIS_VERSION, Table};
 use mayfly_engine::{TallySnapshot, ThreadCounters};
@@ -14,7 +15,7 @@ use tokio::sync::Mutex;
 use super::histogram::Histogram;
 use super::{METRICS, Metric, ShardSample, Source};
 use crate::host::ServerHost;
-use crate::shard::Measure;
+use crate::shard::{Measure, ShardActor};
 use crate::thread::ShardPeer;
 
 /// How long a scrape waits for a shard; one that does not answer keeps its last values.
@@ -71,9 +72,9 @@ impl Exporter {
         let mut state = self.state.lock().await;
         // All are asked before the first is waited for.
         let asked: Vec<_> = self.shards.iter().map(|shard| shard.address.send(Measure)).collect();
-        for (index, answer) in asked.into_iter().enumerate() {
-            match tokio::time::timeout(MEASURE_TIMEOUT, answer).await {
-                Ok(Ok(Some(sample))) => state.samples[index] = sample,
+        for (index, (shard, answer)) in self.shards.iter().zip(asked).enumerate() {
+            match tokio::time::timeout(MEASURE_TIMEOUT, sample_of(shard, answer)).await {
+                Ok(Some(sample)) => state.samples[index] = sample,
                 _ => state.samples[index].lags.clear(),
             }
         }
@@ -84,6 +85,17 @@ impl Exporter {
         }
         text
     }
+}
+
+/// Waits for a shard's sample. While its keyspace is away with a step over several shards it is asked again: the
+/// keyspace is on its way home.
+async fn sample_of(shard: &ShardPeer, first: Request<ShardActor, Measure>) -> Option<ShardSample> {
+    let mut answer = first.await.ok()?;
+    while answer.is_none() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        answer = shard.address.send(Measure).await.ok()?;
+    }
+    answer
 }
 
 impl State {

@@ -24,7 +24,7 @@ pub struct ShardSample {
 
 impl ShardSample {
     /// Measures a shard; `None` while its keyspace is away with a step over several shards.
-    pub fn take<A>(shard: &mut Shard<A>, now: UnixMillis, queue_depth: u64) -> Option<Self> {
+    pub fn take<A: Clone>(shard: &mut Shard<A>, now: UnixMillis, queue_depth: u64) -> Option<Self> {
         let gauges = shard.gauges(now)?;
         let stats = shard.keyspace_mut()?.stats_mut();
         let mut lags = Vec::new();

@@ -1,0 +1,17 @@
+//! `SSUBSCRIBE shardchannel [shardchannel ...]`
+
+use crate::argument::Argument;
+use crate::spec::{ChannelKind, Flags, Group, Run, Spec, Step};
+
+pub static SPEC: Spec = Spec {
+    name: "ssubscribe",
+    summary: "Listens to shard channels.",
+    since: "7.0.0",
+    complexity: "O(N) where N is the number of names, times the number of shards.",
+    group: Group::PubSub,
+    arity: -2,
+    flags: Flags::PUBSUB.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE),
+    arguments: &[Argument::string("shardchannel").multiple()],
+    run: Run::Step(Step::Subscribe(ChannelKind::ShardChannel)),
+    ..Spec::BLANK
+};

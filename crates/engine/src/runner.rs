@@ -1,0 +1,400 @@
+//! Runs the calls of a batch one after the other, at one instant, on the data in hand.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use bytes::Bytes;
+use fastrand::Rng;
+use mayfly_command::{
+    Change, Changes, ChannelKind, Class, Data, DataContext, Router, Run, Shards, Step, glob,
+};
+use mayfly_resp::{Protocol, ReplyWriter};
+use mayfly_store::{Key, Keyspace};
+
+use crate::batch::{Batch, Call, CallKind, Effect, Replies, ReplyRoom};
+use crate::meter::Meter;
+use crate::observers::Observers;
+use crate::shard::Moment;
+use crate::subscriptions::verb;
+
+/// Calls whose keys are prefetched together. Stages of 16 and of 64 cost nearly the same per call; beyond, the
+/// lines fetched first may be gone again.
+const PREFETCH_CALLS: usize = 64;
+
+/// The data that a batch may touch, and who observes it.
+pub enum Hand<'a, A> {
+    /// One shard's own.
+    One(&'a mut Keyspace, &'a mut Observers<A>),
+    /// Those that travelled here, by number of the shard.
+    Many(&'a mut [Option<Box<Keyspace>>], &'a mut [Option<Box<Observers<A>>>]),
+}
+
+impl<A: Clone> Hand<'_, A> {
+    fn shards(&mut self) -> Shards<'_> {
+        match self {
+            Hand::One(keyspace, _) => Shards::One(keyspace),
+            Hand::Many(keyspaces, _) => Shards::Many(keyspaces),
+        }
+    }
+
+    fn observers(&mut self) -> impl Iterator<Item = &mut Observers<A>> {
+        let (one, many) = match self {
+            Hand::One(_, observers) => (Some(&mut **observers), None),
+            Hand::Many(_, observers) => {
+                (None, Some(observers.iter_mut().flatten().map(|boxed| &mut **boxed)))
+            }
+        };
+        one.into_iter().chain(many.into_iter().flatten())
+    }
+
+    fn are_watched(&mut self) -> bool {
+        self.observers().any(|observers| observers.are_watching())
+    }
+
+    /// The observers of the shard that owns a key.
+    fn observers_of(&mut self, router: &Router, key: &[u8]) -> Option<&mut Observers<A>> {
+        match self {
+            Hand::One(_, observers) => Some(observers),
+            Hand::Many(_, observers) => {
+                observers.get_mut(router.shard_of(router.key(key)).index())?.as_deref_mut()
+            }
+        }
+    }
+}
+
+/// Runs calls at one instant.
+pub struct Runner<'a, A> {
+    pub router: &'a Router,
+    pub random: &'a mut Rng,
+    pub moment: &'a Moment<'a>,
+    pub meter: Meter<'a>,
+    pub output_bytes_max: usize,
+    /// Where the replies go, and the messages of new subscriptions.
+    pub reply_to: &'a dyn Fn() -> A,
+    pub effects: &'a mut Vec<Effect<A>>,
+    pub changes: &'a mut Changes,
+}
+
+impl<A: Clone> Runner<'_, A> {
+    /// Runs all calls of a batch.
+    pub fn run(&mut self, batch: &Batch, room: ReplyRoom, hand: &mut Hand<'_, A>) -> Replies {
+        let mut replies = Replies::new(batch.lane, room);
+        replies.ends.reserve(batch.calls.len());
+        self.changes.set_watched(hand.are_watched());
+        let mut calls = &batch.calls[..];
+        while !calls.is_empty() {
+            let stage = &calls[..calls.len().min(PREFETCH_CALLS)];
+            if let (Hand::One(keyspace, _), 2..) = (&*hand, stage.len()) {
+                prefetch(keyspace, stage);
+            }
+            let mut done = 0;
+            while done < stage.len() {
+                done += self.step(batch, &calls[done..], hand, &mut replies);
+            }
+            calls = &calls[done..];
+        }
+        replies
+    }
+
+    /// Runs the next call, or the next transaction, to one reply; how many calls that used up.
+    #[inline]
+    fn step(
+        &mut self,
+        batch: &Batch,
+        calls: &[Call],
+        hand: &mut Hand<'_, A>,
+        replies: &mut Replies,
+    ) -> usize {
+        let call = &calls[0];
+        let used = match call.kind {
+            CallKind::Transaction { calls: count, flag } => {
+                let inner = &calls[1..=count as usize];
+                self.transaction(batch, call, inner, flag, hand, replies);
+                1 + inner.len()
+            }
+            _ => {
+                self.call(batch, call, hand, replies);
+                1
+            }
+        };
+        if replies.bytes.len() > self.output_bytes_max {
+            // The call was carried out; its client is closed for not being able to take the reply.
+            replies.overflow = true;
+            replies.bytes.truncate(replies.ends.last().copied().unwrap_or(0));
+        }
+        replies.ends.push(replies.bytes.len());
+        used
+    }
+
+    fn transaction(
+        &mut self,
+        batch: &Batch,
+        exec: &Call,
+        calls: &[Call],
+        flag: Option<u32>,
+        hand: &mut Hand<'_, A>,
+        replies: &mut Replies,
+    ) {
+        self.meter.begin(exec.command.id);
+        if let Some(flag) = flag {
+            self.expire_watched(batch.client, hand);
+            hand.observers().for_each(|observers| observers.unwatch(batch.client));
+            if batch.flags[flag as usize].load(Relaxed) {
+                ReplyWriter::new(&mut replies.bytes, exec.protocol).null_array();
+                return;
+            }
+        }
+        ReplyWriter::new(&mut replies.bytes, exec.protocol).array(calls.len());
+        for call in calls {
+            self.call(batch, call, hand, replies);
+            if replies.bytes.len() > self.output_bytes_max {
+                replies.overflow = true;
+                replies.bytes.truncate(replies.ends.last().copied().unwrap_or(0));
+            }
+        }
+    }
+
+    /// A watched key that is past its deadline has changed, whether or not the wheel has come to it.
+    fn expire_watched(&mut self, client: u64, hand: &mut Hand<'_, A>) {
+        let watched: Vec<_> = hand.observers().flat_map(|observers| observers.watched_by(client)).collect();
+        for (database, key) in watched {
+            let key = self.router.key(&key);
+            let now = self.moment.now;
+            match hand.shards() {
+                Shards::One(keyspace) => keyspace.database_mut(database).find(key, now),
+                Shards::Many(keyspaces) => keyspaces[self.router.shard_of(key).index()]
+                    .as_mut()
+                    .and_then(|keyspace| keyspace.database_mut(database).find(key, now)),
+            };
+        }
+        self.report(hand);
+    }
+
+    #[inline]
+    fn call(&mut self, batch: &Batch, call: &Call, hand: &mut Hand<'_, A>, replies: &mut Replies) {
+        let words = batch.words_of(call);
+        if call.kind == CallKind::Reply {
+            replies.bytes.extend_from_slice(words.at(0));
+            return;
+        }
+        self.meter.begin(call.command.id);
+        let (Run::Keys(run) | Run::AllShards(run) | Run::Cursor(run)) = call.command.spec.run else {
+            return self.conversation(batch, call, hand, replies);
+        };
+        let routed = match call.key_word {
+            0 => Key { bytes: b"", hash: 0 },
+            position => Key { bytes: words.at(position as usize), hash: call.key_hash },
+        };
+        let data =
+            Data::new(hand.shards(), self.router, routed, self.changes, call.database, self.moment.now);
+        let mut context = DataContext {
+            data,
+            host: self.moment.host,
+            random: self.random,
+            reply: ReplyWriter::new(&mut replies.bytes, call.protocol),
+        };
+        if context.run(call.command, run, words) {
+            self.meter.error();
+        }
+        if self.changes.is_watched() {
+            self.report(hand);
+        }
+    }
+
+    /// Tells the observers what the last call changed: first the keys it found past their deadline.
+    fn report(&mut self, hand: &mut Hand<'_, A>) {
+        let mut expired = Vec::new();
+        let mut note = |database, key: &[u8], _| expired.push(expired_change(database, key));
+        match hand {
+            Hand::One(keyspace, _) => keyspace.take_expired_on_access(&mut note),
+            Hand::Many(keyspaces, _) => {
+                keyspaces
+                    .iter_mut()
+                    .flatten()
+                    .for_each(|keyspace| keyspace.take_expired_on_access(&mut note));
+            }
+        }
+        for change in expired.into_iter().chain(self.changes.take()) {
+            match &change {
+                Change::Key { key, .. } => {
+                    if let Some(observers) = hand.observers_of(self.router, key) {
+                        observers.changed(&change, self.effects);
+                    }
+                }
+                Change::Flushed { .. } | Change::Swapped { .. } => {
+                    hand.observers().for_each(|observers| observers.changed(&change, self.effects));
+                }
+            }
+        }
+    }
+
+    /// Watching, subscribing and publishing.
+    fn conversation(&mut self, batch: &Batch, call: &Call, hand: &mut Hand<'_, A>, replies: &mut Replies) {
+        let Run::Step(step) = call.command.spec.run else {
+            unreachable!("commands without data are answered by the session");
+        };
+        let words = batch.words_of(call);
+        let mut reply = ReplyWriter::new(&mut replies.bytes, call.protocol);
+        match step {
+            Step::Watch => {
+                if let CallKind::Watch { flag } = call.kind {
+                    self.watch(batch, call, flag, hand);
+                }
+                reply.ok();
+            }
+            Step::Subscribe(kind) => {
+                let names: Vec<_> = words.from(1).map(Bytes::copy_from_slice).collect();
+                replies.subscriptions = Some(self.subscribe(
+                    kind,
+                    &names,
+                    true,
+                    batch.client,
+                    hand,
+                    &mut replies.bytes,
+                    call.protocol,
+                ));
+                self.changes.set_watched(hand.are_watched());
+            }
+            Step::Unsubscribe(kind) => {
+                let mut names: Vec<_> = words.from(1).map(Bytes::copy_from_slice).collect();
+                if names.is_empty() {
+                    names = hand
+                        .observers()
+                        .next()
+                        .map_or_else(Vec::new, |observers| observers.subscriptions.of(kind, batch.client));
+                }
+                replies.subscriptions = Some(self.subscribe(
+                    kind,
+                    &names,
+                    false,
+                    batch.client,
+                    hand,
+                    &mut replies.bytes,
+                    call.protocol,
+                ));
+                self.changes.set_watched(hand.are_watched());
+            }
+            Step::Publish(kind) => {
+                let (channel, payload) =
+                    (Bytes::copy_from_slice(words.at(1)), Bytes::copy_from_slice(words.at(2)));
+                let observers = hand.observers().next();
+                let receivers = observers.map_or(0, |observers| match kind {
+                    ChannelKind::ShardChannel => {
+                        observers.subscriptions.publish_to_shard_channel(&channel, &payload, self.effects)
+                    }
+                    _ => observers.subscriptions.publish(&channel, &payload, self.effects),
+                });
+                reply.integer(receivers as i64);
+            }
+            Step::ListChannels(kind) => {
+                let pattern = words.get(2).unwrap_or(b"*");
+                let observers = hand.observers().next();
+                let names: Vec<_> = observers
+                    .iter()
+                    .flat_map(|observers| observers.subscriptions.names(kind))
+                    .filter(|name| glob::matches(pattern, name))
+                    .collect();
+                reply.array(names.len());
+                names.into_iter().for_each(|name| reply.bulk(name));
+            }
+            Step::CountListeners(kind) => {
+                let observers = hand.observers().next();
+                reply.array(2 * words.from(2).len());
+                for name in words.from(2) {
+                    reply.bulk(name);
+                    let listeners =
+                        observers.as_ref().map_or(0, |all| all.subscriptions.listeners(kind, name));
+                    reply.integer(listeners as i64);
+                }
+            }
+            Step::CountPatterns => {
+                let observers = hand.observers().next();
+                let patterns =
+                    observers.map_or(0, |all| all.subscriptions.names(ChannelKind::Pattern).count());
+                reply.integer(patterns as i64);
+            }
+            Step::Multi | Step::Exec | Step::Discard | Step::Unwatch => {
+                unreachable!("transactions are made by the session")
+            }
+        }
+    }
+
+    fn watch(&mut self, batch: &Batch, call: &Call, flag: u32, hand: &mut Hand<'_, A>) {
+        let words = batch.words_of(call);
+        for word in words.from(1) {
+            // One that is past its deadline is absent already, and does not change by being removed.
+            let key = self.router.key(word);
+            let now = self.moment.now;
+            match hand.shards() {
+                Shards::One(keyspace) => keyspace.database_mut(call.database).find(key, now),
+                Shards::Many(keyspaces) => keyspaces[self.router.shard_of(key).index()]
+                    .as_mut()
+                    .and_then(|keyspace| keyspace.database_mut(call.database).find(key, now)),
+            };
+        }
+        self.report(hand);
+        for word in words.from(1) {
+            if let Some(observers) = hand.observers_of(self.router, word) {
+                observers.watch(batch.client, call.database, word, &batch.flags[flag as usize]);
+            }
+        }
+        self.changes.set_watched(hand.are_watched());
+    }
+
+    /// Adds or removes subscriptions on every shard in hand, and writes one confirmation a name; how many the
+    /// client has then.
+    #[allow(clippy::too_many_arguments, reason = "one use, two callers")]
+    fn subscribe(
+        &mut self,
+        kind: ChannelKind,
+        names: &[Bytes],
+        subscribes: bool,
+        client: u64,
+        hand: &mut Hand<'_, A>,
+        out: &mut Vec<u8>,
+        protocol: Protocol,
+    ) -> usize {
+        let address = (self.reply_to)();
+        let mut reply = ReplyWriter::new(out, protocol);
+        for name in names {
+            let mut count = 0;
+            for observers in hand.observers() {
+                match subscribes {
+                    true => observers.subscriptions.add(kind, name, client, address.clone()),
+                    false => observers.subscriptions.remove(kind, name, client),
+                }
+                count = observers.subscriptions.count_with(kind, client);
+            }
+            reply.push(3);
+            reply.bulk(verb(kind, subscribes).as_bytes());
+            reply.bulk(name);
+            reply.integer(count as i64);
+        }
+        let first = hand.observers().next();
+        if names.is_empty() {
+            reply.push(3);
+            reply.bulk(verb(kind, subscribes).as_bytes());
+            reply.null();
+            reply.integer(first.as_ref().map_or(0, |all| all.subscriptions.count_with(kind, client)) as i64);
+        }
+        first.map_or(0, |all| all.subscriptions.count(client))
+    }
+}
+
+/// The change that expiry is.
+pub fn expired_change(database: u16, key: &[u8]) -> Change {
+    Change::Key { database, class: Class::Expired, event: "expired", key: key.to_vec() }
+}
+
+/// Brings the lines that the calls will touch into the cache, stage by stage, so that the misses overlap.
+fn prefetch(keyspace: &Keyspace, calls: &[Call]) {
+    let keyed = || calls.iter().filter(|call| call.key_word != 0);
+    for call in keyed() {
+        keyspace.database(call.database).prefetch_index(call.key_hash);
+    }
+    for call in keyed() {
+        keyspace.database(call.database).prefetch_entry(call.key_hash);
+    }
+    for call in keyed() {
+        keyspace.database(call.database).prefetch_fields(call.key_hash);
+    }
+}

@@ -1,0 +1,140 @@
+//! `EXEC`: what was queued becomes calls that run as one.
+//!
+//! All calls go into one batch, for one shard or as a joint over all that the transaction touches or watches. A
+//! batch runs without anything in between, so that nothing more is needed for them to be atomic. Commands without
+//! data run here, before the batch leaves; their replies travel with it to take their places.
+
+use mayfly_command::{ClientState, Command, ShardId};
+use mayfly_resp::{ReplyWriter, Span};
+
+use super::{Session, Surroundings, fresh_joint, insert_sorted, joint_over, run_here};
+use crate::batch::{Batch, Call, CallKind};
+use crate::meter::Meter;
+use crate::observers::WatchFlag;
+use crate::router::{Route, route};
+use crate::transaction::Transaction;
+
+/// The calls of a transaction, with words of their own.
+#[derive(Default)]
+struct Built {
+    bytes: Vec<u8>,
+    words: Vec<Span>,
+    calls: Vec<Call>,
+    shards: Vec<ShardId>,
+}
+
+impl Session {
+    /// Runs what was queued.
+    pub(super) fn exec(
+        &mut self,
+        exec: &'static Command,
+        surroundings: &Surroundings<'_>,
+        meter: &mut Meter<'_>,
+    ) {
+        let transaction = self.transaction.take().unwrap_or_default();
+        if transaction.is_aborted {
+            self.unwatch();
+            let line = "EXECABORT Transaction discarded because of previous errors.";
+            return self.refuse(line, surroundings.counters);
+        }
+        meter.stop();
+        let (database, protocol) = (self.client.database, self.client.protocol);
+        let mut built = self.build(&transaction, surroundings);
+        let watch = self.watch.take();
+        self.watched_keys = 0;
+        for shard in std::mem::take(&mut self.watched_shards) {
+            insert_sorted(&mut built.shards, shard);
+        }
+        let kind = CallKind::Transaction { calls: built.calls.len() as u32, flag: None };
+        let (first_word, word_count, key_word, key_hash) = (0, 0, 0, 0);
+        let call =
+            Call { command: exec, kind, first_word, word_count, key_word, database, protocol, key_hash };
+        let batch = match built.shards[..] {
+            [] => {
+                ReplyWriter::new(&mut self.local.bytes, protocol).array(built.calls.len());
+                self.local.bytes.extend_from_slice(&built.bytes);
+                return self.answered();
+            }
+            [shard] if self.joint.is_none() => {
+                let batch = &mut self.open[shard.index()];
+                batch.client = self.client.card.id;
+                batch
+            }
+            _ => {
+                let Session { joint, spare, rooms, router, client, .. } = self;
+                let shards = std::mem::take(&mut built.shards);
+                joint_over(joint, shards, || fresh_joint(spare, rooms, router, client))
+            }
+        };
+        built.append_to(batch, call, watch);
+        self.lanes.expect(batch.lane);
+    }
+
+    fn build(&mut self, transaction: &Transaction, surroundings: &Surroundings<'_>) -> Built {
+        let mut built = Built::default();
+        for request in transaction.requests() {
+            let (command, words) = (request.command, transaction.words(request));
+            match route(command, words, &self.router) {
+                Route::Session => {
+                    let mut reply = Vec::new();
+                    run_here(&mut self.client, command, words, surroundings, &mut reply);
+                    built.add(CallKind::Reply, command, &self.client, [&reply[..]].into_iter(), (0, 0));
+                }
+                Route::Shard { shard, key_word, key_hash } => {
+                    insert_sorted(&mut built.shards, shard);
+                    let keyed = (key_word, key_hash);
+                    built.add(CallKind::Queued, command, &self.client, words.from(0), keyed);
+                }
+                Route::Shards(shards) => {
+                    shards.into_iter().for_each(|shard| insert_sorted(&mut built.shards, shard));
+                    built.add(CallKind::Queued, command, &self.client, words.from(0), (0, 0));
+                }
+            }
+        }
+        built
+    }
+}
+
+impl Built {
+    fn add<'a>(
+        &mut self,
+        kind: CallKind,
+        command: &'static Command,
+        client: &ClientState,
+        words: impl Iterator<Item = &'a [u8]>,
+        (key_word, key_hash): (u32, u64),
+    ) {
+        let first_word = self.words.len() as u32;
+        for word in words {
+            self.words.push(Span { start: self.bytes.len() as u32, length: word.len() as u32 });
+            self.bytes.extend_from_slice(word);
+        }
+        let word_count = self.words.len() as u32 - first_word;
+        let (database, protocol) = (client.database, client.protocol);
+        self.calls.push(Call {
+            command,
+            kind,
+            first_word,
+            word_count,
+            key_word,
+            database,
+            protocol,
+            key_hash,
+        });
+    }
+
+    /// Puts the transaction behind what is in the batch already.
+    fn append_to(self, batch: &mut Batch, mut exec: Call, watch: Option<WatchFlag>) {
+        if let (CallKind::Transaction { flag, .. }, Some(watch)) = (&mut exec.kind, watch) {
+            *flag = Some(batch.flags.len() as u32);
+            batch.flags.push(watch);
+        }
+        let (first_word, first_byte) = (batch.words.len() as u32, batch.queued.len() as u32);
+        batch.calls.push(Call { first_word, ..exec });
+        let moved = |call: Call| Call { first_word: first_word + call.first_word, ..call };
+        batch.calls.extend(self.calls.into_iter().map(moved));
+        let moved = |word: Span| Span { start: first_byte + word.start, ..word };
+        batch.words.extend(self.words.into_iter().map(moved));
+        batch.queued.extend_from_slice(&self.bytes);
+    }
+}
