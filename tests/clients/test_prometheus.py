@@ -1,5 +1,6 @@
 """A real Prometheus scrapes Mayfly every second and answers PromQL; promtool reads the metrics."""
 
+import itertools
 import json
 import math
 import socket
@@ -157,8 +158,11 @@ class Queries(unittest.TestCase):
         buckets = 'rate(mayfly_shard_expiry_lag_seconds_bucket{job="busy"}[1m])'
         lag = f"histogram_quantile(0.99, sum by (le) ({buckets}))"
 
+        numbers = itertools.count()
+
         def known() -> bool:
-            client.execute_command("HSETEX", "late", "KEY", "PX", 20, "FIELDS", 1, "field", "value")
+            key = f"short:{next(numbers)}"
+            client.execute_command("HSETEX", key, "KEY", "PX", 20, "FIELDS", 1, "field", "value")
             return 0 < self.query(lag) <= 300
 
         wait_until(f"{lag} is known", known)
