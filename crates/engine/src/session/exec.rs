@@ -7,7 +7,8 @@
 use mayfly_command::{ClientState, Command, ShardId};
 use mayfly_resp::{ReplyWriter, Span};
 
-use super::{Session, Surroundings, fresh_joint, insert_sorted, joint_over, run_here};
+use super::requests::{fresh_joint, insert_sorted, joint_over, run_here};
+use super::{Session, Surroundings};
 use crate::batch::{Batch, Call, CallKind};
 use crate::meter::Meter;
 use crate::observers::WatchFlag;

@@ -1,0 +1,231 @@
+//! A request just decoded: what it is, where it goes, and what the session answers by itself.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use mayfly_command::{
+    ClientState, Command, CommandError, Flags, Router, Run, SessionContext, ShardId, Table, Words,
+};
+use mayfly_resp::{Protocol, ReplyWriter, Span};
+
+use super::conversation::is_queued;
+use super::{Session, Surroundings};
+use crate::batch::{Batch, Call, CallKind, ReplyRoom};
+use crate::counters::ThreadCounters;
+use crate::meter::Meter;
+use crate::observers::WatchFlag;
+use crate::router::{Route, route};
+
+impl Session {
+    pub(super) fn take_request(
+        &mut self,
+        buffer: &[u8],
+        surroundings: &Surroundings<'_>,
+        meter: &mut Meter<'_>,
+    ) {
+        let command = match self.look_up(buffer).and_then(|command| self.allow(command)) {
+            Ok(command) => command,
+            Err(line) => {
+                if let Some(transaction) = &mut self.transaction {
+                    transaction.is_aborted = true;
+                }
+                return self.refuse(&line, surroundings.counters);
+            }
+        };
+        let words = Words::new(buffer, self.decoder.words());
+        if self.transaction.is_some() && is_queued(command) {
+            return self.queue(command, buffer, surroundings.counters);
+        }
+        match route(command, words, &self.router) {
+            Route::Session => self.answer(command, buffer, surroundings, meter),
+            Route::Shard { shard, key_word, key_hash } => {
+                meter.stop();
+                let Some(kind) = self.kind_of(command, &[shard], words.len(), surroundings.counters) else {
+                    return;
+                };
+                let call = self.call(command, kind, key_word, key_hash);
+                if self.joint.is_some() {
+                    self.add_to_joint(vec![shard], call);
+                } else {
+                    self.add_to_shard(shard, call);
+                }
+            }
+            Route::Shards(shards) => {
+                meter.stop();
+                let Some(kind) = self.kind_of(command, &shards, words.len(), surroundings.counters) else {
+                    return;
+                };
+                let call = self.call(command, kind, 0, 0);
+                self.add_to_joint(shards, call);
+            }
+        }
+    }
+
+    /// The call that the request just decoded is; where its words lie is filled in with the batch.
+    #[inline]
+    pub(super) fn call(
+        &self,
+        command: &'static Command,
+        kind: CallKind,
+        key_word: u32,
+        key_hash: u64,
+    ) -> Call {
+        Call {
+            command,
+            kind,
+            first_word: 0,
+            word_count: self.decoder.words().len() as u32,
+            key_word,
+            database: self.client.database,
+            protocol: self.client.protocol,
+            key_hash,
+        }
+    }
+
+    #[inline]
+    pub(super) fn add_to_shard(&mut self, shard: ShardId, call: Call) {
+        let batch = &mut self.open[shard.index()];
+        batch.client = self.client.card.id;
+        push(batch, call, self.decoder.words(), self.watch.as_ref());
+        self.lanes.expect(batch.lane);
+    }
+
+    pub(super) fn add_to_joint(&mut self, needed: Vec<ShardId>, call: Call) {
+        let Session { joint, spare, rooms, router, client, .. } = self;
+        let batch = joint_over(joint, needed, || fresh_joint(spare, rooms, router, client));
+        push(batch, call, self.decoder.words(), self.watch.as_ref());
+        self.lanes.expect(batch.lane);
+    }
+
+    /// The command that is asked for, or the line that refuses the request.
+    #[inline]
+    fn look_up(&mut self, buffer: &[u8]) -> Result<&'static Command, String> {
+        let words = Words::new(buffer, self.decoder.words());
+        let command = match &self.last_command {
+            // Pipelines repeat their command, spelled alike.
+            Some((name, command)) if name == words.at(0) && command.spec.accepts(words.len()) => command,
+            _ => {
+                let command = Table::get().resolve(words).map_err(|error| error.line("").into_owned())?;
+                self.client.card.last_command.store(command.id.0, Relaxed);
+                // The name alone does not say which subcommand is meant.
+                let by_name_alone = !command.full_name().contains('|');
+                self.last_command = by_name_alone.then(|| (words.at(0).to_vec(), command));
+                command
+            }
+        };
+        if !self.client.authenticated && !command.spec.flags.has(Flags::NO_AUTH) {
+            return Err("NOAUTH Authentication required.".to_owned());
+        }
+        Ok(command)
+    }
+
+    /// Runs a command of the session.
+    pub(super) fn answer(
+        &mut self,
+        command: &'static Command,
+        buffer: &[u8],
+        surroundings: &Surroundings<'_>,
+        meter: &mut Meter<'_>,
+    ) {
+        self.client.card.last_command.store(command.id.0, Relaxed);
+        meter.begin(command.id);
+        if let Run::Step(step) = command.spec.run {
+            return self.take_step(step, command, surroundings, meter);
+        }
+        let words = Words::new(buffer, self.decoder.words());
+        if self.subscriptions > 0 && command.full_name() == "ping" && self.client.protocol == Protocol::Resp2
+        {
+            let mut reply = ReplyWriter::new(&mut self.local.bytes, Protocol::Resp2);
+            reply.array(2);
+            reply.bulk(b"pong");
+            reply.bulk(words.get(1).unwrap_or_default());
+            return self.answered();
+        }
+        let before = self.local.bytes.len();
+        let was_authenticated = self.client.authenticated;
+        if run_here(&mut self.client, command, words, surroundings, &mut self.local.bytes) {
+            meter.error();
+        }
+        if self.local.bytes.len() > before {
+            self.answered();
+        }
+        if self.client.authenticated != was_authenticated {
+            self.decoder.set_authenticated(self.client.authenticated);
+        }
+        if command.full_name() == "reset" {
+            self.forget_conversation();
+        }
+    }
+
+    /// Answers an error without running anything.
+    pub(super) fn refuse(&mut self, line: &str, counters: &ThreadCounters) {
+        counters.refused.add(1);
+        ReplyWriter::new(&mut self.local.bytes, self.client.protocol).error(line);
+        self.answered();
+    }
+
+    pub(super) fn answered(&mut self) {
+        self.local.ends.push(self.local.bytes.len());
+        self.lanes.expect(self.local.lane);
+    }
+}
+
+/// Runs a command of the session; true if it answered an error.
+pub(super) fn run_here(
+    client: &mut ClientState,
+    command: &'static Command,
+    words: Words<'_>,
+    surroundings: &Surroundings<'_>,
+    out: &mut Vec<u8>,
+) -> bool {
+    let reply = ReplyWriter::new(out, client.protocol);
+    let (host, now_micros) = (surroundings.host, surroundings.now_micros);
+    let mut context = SessionContext { reply, host, now_micros, client };
+    match command.spec.run {
+        Run::Session(run) => context.run(command, run, words),
+        // A container without its subcommand.
+        _ => context.run(command, |_, _| Err(CommandError::WrongArity), words),
+    }
+}
+
+/// The joint of this burst, which `fresh` begins if there is none, over `needed` as well.
+pub(super) fn joint_over(
+    joint: &mut Option<(Vec<ShardId>, Batch)>,
+    needed: Vec<ShardId>,
+    fresh: impl FnOnce() -> Batch,
+) -> &mut Batch {
+    let (shards, batch) = joint.get_or_insert_with(|| (Vec::new(), fresh()));
+    needed.into_iter().for_each(|shard| insert_sorted(shards, shard));
+    batch
+}
+
+pub(super) fn fresh_joint(
+    spare: &mut Vec<Batch>,
+    rooms: &mut Vec<ReplyRoom>,
+    router: &Router,
+    client: &ClientState,
+) -> Batch {
+    Batch {
+        lane: router.shards(),
+        client: client.card.id,
+        room: rooms.pop().unwrap_or_default(),
+        ..spare.pop().unwrap_or_default()
+    }
+}
+
+pub(super) fn insert_sorted(shards: &mut Vec<ShardId>, shard: ShardId) {
+    if let Err(place) = shards.binary_search(&shard) {
+        shards.insert(place, shard);
+    }
+}
+
+/// Adds a call to a batch, with its words and, if it watches, its flag.
+#[inline]
+fn push(batch: &mut Batch, mut call: Call, words: &[Span], watch: Option<&WatchFlag>) {
+    call.first_word = batch.words.len() as u32;
+    if let (CallKind::Watch { flag }, Some(watch)) = (&mut call.kind, watch) {
+        *flag = batch.flags.len() as u32;
+        batch.flags.push(WatchFlag::clone(watch));
+    }
+    batch.calls.push(call);
+    batch.words.extend_from_slice(words);
+}
