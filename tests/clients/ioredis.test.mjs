@@ -7,7 +7,7 @@ import { startMayfly, waitUntil, within } from './mayfly.mjs';
 
 let server;
 before(async () => {
-  server = await startMayfly();
+  server = await startMayfly({ events: 'KEA' });
 });
 after(() => server.stop());
 
@@ -129,6 +129,93 @@ for (const protocol of [2, 3]) {
       });
       await assert.rejects(client.lpush('list', 'value'), /^ReplyError: ERR unknown command 'lpush'/);
       assert.equal(await client.ping(), 'PONG');
+    });
+
+    test('multi runs as one, with errors in their places', async () => {
+      const replies = await client.multi().hset('a', 'n', 1).hset('b', 'n', 'text').hincrby('b', 'n', 1).hget('a', 'n').exec();
+      assert.equal(replies[2][0].message, 'ERR hash value is not an integer');
+      replies.splice(2, 1);
+      assert.deepEqual(replies, [[null, 1], [null, 1], [null, '1']]);
+      await assert.rejects(client.multi().hset('a', 'n', 2).lpush('list', 'value').exec(), /^ReplyError: EXECABORT /);
+      assert.equal(await client.hget('a', 'n'), '1');
+    });
+
+    test('optimistic increments lose none', async () => {
+      let refused = 0;
+      async function count() {
+        const own = client.duplicate();
+        for (let done = 0; done < 20; ) {
+          await own.watch('counter');
+          const value = Number((await own.hget('counter', 'count')) ?? 0);
+          const replies = await own.multi().hset('counter', 'count', value + 1).hincrby('copy', 'count', 1).exec();
+          replies === null ? refused++ : done++;
+        }
+        await own.quit();
+      }
+      await Promise.all(Array.from({ length: 8 }, count));
+      assert.equal(await client.hget('counter', 'count'), '160');
+      assert.equal(await client.hget('copy', 'count'), '160');
+      assert.ok(refused > 0, 'they have met');
+    });
+
+    test('messages arrive by channel and by pattern until unsubscribed', async () => {
+      const subscriber = client.duplicate();
+      const heard = [];
+      subscriber.on('message', (channel, message) => heard.push([channel, message]));
+      subscriber.on('pmessage', (pattern, channel, message) => heard.push([pattern, channel, message]));
+      assert.equal(await subscriber.subscribe('news', 'weather'), 2);
+      assert.equal(await subscriber.psubscribe('n*'), 3);
+      assert.equal(await client.publish('news', 'one'), 2);
+      await waitUntil('both are heard', () => heard.length === 2);
+      assert.deepEqual(heard.sort(), [['n*', 'news', 'one'], ['news', 'one']]);
+      assert.equal(await subscriber.unsubscribe('news'), 2);
+      // Without the pattern, ioredis waits for one more answer than Redis gives.
+      assert.equal(await subscriber.punsubscribe('n*'), 1);
+      assert.equal(await client.publish('news', 'lost'), 0);
+      assert.equal(await client.publish('weather', 'rain'), 1);
+      await waitUntil('the rain is heard', () => heard.length === 3);
+      assert.deepEqual(heard[2], ['weather', 'rain']);
+      await subscriber.quit();
+    });
+
+    test('the end of a hash is told that nobody touches', async () => {
+      const subscriber = client.duplicate();
+      const expired = [];
+      subscriber.on('message', (channel, key) => expired.push(key));
+      await subscriber.subscribe('__keyevent@0__:expired');
+      const pipeline = client.pipeline();
+      for (let number = 0; number < 100; number++) {
+        pipeline.hset(`short:${number}`, 'field', 'value').pexpire(`short:${number}`, 10 + number);
+      }
+      await pipeline.exec();
+      await waitUntil('all have expired', () => expired.length === 100);
+      assert.equal(new Set(expired).size, 100);
+      await subscriber.quit();
+    });
+
+    test('the payload of DUMP restores what it was made of', async () => {
+      await client.hset('source', { name: 'Ada', visits: 42 });
+      assert.equal(await client.restore('copy', 60_000, await client.dumpBuffer('source')), 'OK');
+      assert.deepEqual({ ...(await client.hgetall('copy')) }, { name: 'Ada', visits: '42' });
+      assert.ok((await client.ttl('copy')) > 0);
+    });
+
+    test('listens again after a restart of the server', async () => {
+      const first = await startMayfly();
+      const subscriber = new Redis({ port: first.port, protocol, retryStrategy: () => 20 });
+      subscriber.on('error', () => {});
+      const heard = [];
+      subscriber.on('message', (channel, message) => heard.push(message));
+      await subscriber.subscribe('news');
+      await first.stop();
+      const second = await startMayfly({ port: first.port });
+      const publisher = new Redis({ port: first.port, protocol });
+      await waitUntil('somebody listens', async () => (await publisher.publish('news', 'back')) === 1);
+      await waitUntil('it is heard', () => heard.length === 1);
+      assert.deepEqual(heard, ['back']);
+      await subscriber.quit();
+      await publisher.quit();
+      await second.stop();
     });
 
     test('reconnects after a restart of the server', async () => {

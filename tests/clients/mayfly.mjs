@@ -11,10 +11,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const WAIT_MS = 30_000;
 const CLIENTS = /listening for clients address=127\.0\.0\.1:(\d+)/;
 
-// A running server with four shards, on any free port unless `port` names one.
-export async function startMayfly({ port = 0 } = {}) {
+// A running server with four shards, on any free port unless `port` names one, which tells of these keyspace `events`.
+export async function startMayfly({ port = 0, events = '' } = {}) {
   const flags = [`--port=${port}`, '--metrics-port=0', '--shards=4'];
-  const server = spawn(process.env.MAYFLY_BINARY, flags, { stdio: ['ignore', 'inherit', 'pipe'] });
+  const env = { ...process.env, MAYFLY_EVENTS__NOTIFY: events };
+  const server = spawn(process.env.MAYFLY_BINARY, flags, { env, stdio: ['ignore', 'inherit', 'pipe'] });
   process.once('exit', () => server.kill('SIGKILL'));
   const exited = once(server, 'exit');
   let log = '';

@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { createClient, createClientPool, RESP_TYPES } from 'redis';
+import { createClient, createClientPool, RESP_TYPES, WatchError } from 'redis';
 import { startMayfly, waitUntil, within } from './mayfly.mjs';
 
 let server;
 before(async () => {
-  server = await startMayfly();
+  server = await startMayfly({ events: 'KEA' });
 });
 after(() => server.stop());
 
@@ -143,6 +143,110 @@ for (const RESP of [2, 3]) {
       });
       await assert.rejects(client.lPush('list', 'value'), { message: /^ERR unknown command 'LPUSH'/ });
       assert.equal(await client.ping(), 'PONG');
+    });
+
+    test('multi runs as one, with errors in their places', async () => {
+      const replies = await client.multi().hSet('a', 'n', 1).hSet('b', 'n', 'text').hGet('a', 'n').exec();
+      assert.deepEqual(replies, [1, 1, '1']);
+      await assert.rejects(client.multi().hIncrBy('b', 'n', 1).hSet('a', 'm', 1).exec(), ({ replies, errorIndexes }) => {
+        assert.equal(replies[0].message, 'ERR hash value is not an integer');
+        return replies[1] === 1 && `${errorIndexes}` === '0';
+      });
+      await assert.rejects(client.multi().hSet('a', 'n', 2).lPush('list', 'value').exec());
+      assert.equal(await client.hGet('a', 'n'), '1');
+    });
+
+    test('optimistic increments lose none', async () => {
+      let refused = 0;
+      async function count() {
+        const own = await client.duplicate().connect();
+        for (let done = 0; done < 20; ) {
+          await own.watch('counter');
+          const value = Number((await own.hGet('counter', 'count')) ?? 0);
+          try {
+            await own.multi().hSet('counter', 'count', value + 1).hIncrBy('copy', 'count', 1).exec();
+            done++;
+          } catch (error) {
+            assert.ok(error instanceof WatchError, `${error}`);
+            refused++;
+          }
+        }
+        await own.close();
+      }
+      await Promise.all(Array.from({ length: 8 }, count));
+      assert.equal(await client.hGet('counter', 'count'), '160');
+      assert.equal(await client.hGet('copy', 'count'), '160');
+      assert.ok(refused > 0, 'they have met');
+    });
+
+    test('messages arrive by channel and by pattern until unsubscribed', async () => {
+      const subscriber = await client.duplicate().connect();
+      const heard = [];
+      const listener = (message, channel) => heard.push([channel, message]);
+      await subscriber.subscribe(['news', 'weather'], listener);
+      await subscriber.pSubscribe('n*', listener);
+      assert.equal(await client.publish('news', 'one'), 2);
+      await waitUntil('both are heard', () => heard.length === 2);
+      assert.deepEqual(heard, [['news', 'one'], ['news', 'one']]);
+      await subscriber.unsubscribe('news');
+      await subscriber.pUnsubscribe();
+      assert.equal(await client.publish('news', 'lost'), 0);
+      assert.equal(await client.publish('weather', 'rain'), 1);
+      await waitUntil('the rain is heard', () => heard.length === 3);
+      assert.deepEqual(heard[2], ['weather', 'rain']);
+      await subscriber.close();
+    });
+
+    test('shard channels are channels of their own', async () => {
+      const subscriber = await client.duplicate().connect();
+      const heard = [];
+      await subscriber.sSubscribe('orders', (message) => heard.push(message));
+      assert.equal(await client.publish('orders', 'lost'), 0);
+      assert.equal(await client.sPublish('orders', 'heard'), 1);
+      await waitUntil('it is heard', () => heard.length === 1);
+      assert.deepEqual(heard, ['heard']);
+      await subscriber.close();
+    });
+
+    test('the end of a hash is told that nobody touches', async () => {
+      const subscriber = await client.duplicate().connect();
+      const expired = [];
+      await subscriber.subscribe('__keyevent@0__:expired', (key) => expired.push(key));
+      const pipeline = client.multi();
+      for (let number = 0; number < 100; number++) {
+        pipeline.hSet(`short:${number}`, 'field', 'value').pExpire(`short:${number}`, 10 + number);
+      }
+      await pipeline.execAsPipeline();
+      await waitUntil('all have expired', () => expired.length === 100);
+      assert.equal(new Set(expired).size, 100);
+      await subscriber.close();
+    });
+
+    test('the payload of DUMP restores what it was made of', async () => {
+      await client.hSet('source', { name: 'Ada', visits: 42 });
+      const payload = await client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer }).dump('source');
+      assert.equal(await client.restore('copy', 60_000, payload), 'OK');
+      assert.deepEqual({ ...(await client.hGetAll('copy')) }, { name: 'Ada', visits: '42' });
+      assert.ok((await client.ttl('copy')) > 0);
+    });
+
+    test('listens again after a restart of the server', async () => {
+      const first = await startMayfly();
+      const options = { url: url(first.port), RESP, socket: { reconnectStrategy: () => 20 } };
+      const subscriber = createClient(options);
+      subscriber.on('error', () => {});
+      await subscriber.connect();
+      const heard = [];
+      await subscriber.subscribe('news', (message) => heard.push(message));
+      await first.stop();
+      const second = await startMayfly({ port: first.port });
+      const publisher = await createClient(options).connect();
+      await waitUntil('somebody listens', async () => (await publisher.publish('news', 'back')) === 1);
+      await waitUntil('it is heard', () => heard.length === 1);
+      assert.deepEqual(heard, ['back']);
+      await subscriber.close();
+      await publisher.close();
+      await second.stop();
     });
 
     test('reconnects after a restart of the server', async () => {

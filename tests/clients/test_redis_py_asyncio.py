@@ -9,8 +9,16 @@ from mayfly import WAIT_SECONDS, Mayfly
 
 def setUpModule() -> None:
     global server
-    server = Mayfly()
+    server = Mayfly(MAYFLY_EVENTS__NOTIFY="KEA")
     unittest.addModuleCleanup(server.stop)
+
+
+async def receive(subscriber: redis.client.PubSub) -> tuple:
+    """The next message, also one that confirms: its type, channel and data."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while not (message := await subscriber.get_message(timeout=1)):
+            pass
+    return message["type"], message["channel"], message["data"]
 
 
 class Default(unittest.IsolatedAsyncioTestCase):
@@ -94,6 +102,38 @@ class Cases:
         with self.assertRaisesRegex(redis.ResponseError, "^unknown command 'LPUSH'"):
             await self.client.lpush("list", "value")
         self.assertTrue(await self.client.ping())
+
+    async def test_optimistic_increments_of_many_tasks_lose_none(self) -> None:
+        async def count() -> None:
+            client = self.connect(server.port)
+
+            async def increment(pipeline: redis.client.Pipeline) -> None:
+                value = int(await pipeline.hget("counter", "count") or 0)
+                pipeline.multi()
+                pipeline.hset("counter", "count", value + 1).hincrby("copy", "count", 1)
+
+            for _ in range(20):
+                await client.transaction(increment, "counter")
+
+        await asyncio.gather(*(count() for _ in range(10)))
+        self.assertEqual(await self.client.hget("counter", "count"), "200")
+        self.assertEqual(await self.client.hget("copy", "count"), "200")
+
+    async def test_messages_and_events_arrive_until_unsubscribed(self) -> None:
+        subscriber = self.connect(server.port).pubsub()
+        self.addAsyncCleanup(subscriber.aclose)
+        await subscriber.subscribe("news")
+        await subscriber.psubscribe("__keyevent@0__:ex*")
+        self.assertEqual(await receive(subscriber), ("subscribe", "news", 1))
+        self.assertEqual(await receive(subscriber), ("psubscribe", "__keyevent@0__:ex*", 2))
+        self.assertEqual(await self.client.publish("news", "hello"), 1)
+        self.assertEqual(await receive(subscriber), ("message", "news", "hello"))
+        await self.client.pipeline().hset("hash", "field", "value").pexpire("hash", 20).execute()
+        self.assertEqual(await receive(subscriber), ("pmessage", "__keyevent@0__:expire", "hash"))
+        self.assertEqual(await receive(subscriber), ("pmessage", "__keyevent@0__:expired", "hash"))
+        await subscriber.unsubscribe()
+        self.assertEqual(await receive(subscriber), ("unsubscribe", "news", 1))
+        self.assertEqual(await self.client.publish("news", "lost"), 0)
 
     async def test_reconnects_after_a_restart_of_the_server(self) -> None:
         first = Mayfly()
