@@ -123,7 +123,7 @@ impl World {
                     let work = Work::Batch(batch, ());
                     self.shards[shard.index()].accept(work, &moment, &mut self.effects);
                 }
-                Outgoing::Joint(..) | Outgoing::Forget(..) => unreachable!("every request has one key"),
+                _ => unreachable!("every request has one key"),
             }
         }
         for effect in self.effects.drain(..) {

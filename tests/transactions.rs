@@ -28,7 +28,8 @@ fn queued_requests_run_as_one_and_answer_one_array() {
             ("EXEC", "(empty array)"),
             ("MULTI", "OK"),
             ("PING", QUEUED),
-            ("EXEC", "1) PONG"),
+            ("UNWATCH", QUEUED),
+            ("EXEC", "1) PONG\n2) OK"),
         ]);
     }
 }

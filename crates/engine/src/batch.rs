@@ -154,17 +154,10 @@ pub enum Outgoing {
     Batch(ShardId, Batch),
     /// To several shards, ascending; it goes to the first.
     Joint(Vec<ShardId>, Batch),
-    /// To these shards: forget what the client watches, and all it listens to if it has gone.
-    Forget(Vec<ShardId>, Forget),
-}
-
-/// What a shard is to forget of a client.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Forget {
-    /// Number of the client.
-    pub client: u64,
-    /// Its subscriptions as well as its watches.
-    pub subscriptions: bool,
+    /// To each of these shards: forget what the client of this number watches.
+    Unwatch(Vec<ShardId>, u64),
+    /// To all shards, ascending; it goes to the first: forget what the client of this number listens to.
+    Unsubscribe(u64),
 }
 
 /// What a shard is asked to do. `A` is an address that replies are sent to.
@@ -176,8 +169,11 @@ pub enum Work<A> {
     Joint(Box<Joint<A>>),
     /// Your keyspace comes home, with who observes it.
     Return(Box<Keyspace>, Box<Observers<A>>),
-    /// Forget a client, or what it watches.
-    Forget(Forget),
+    /// Forget what the client of this number watches here.
+    Unwatch(u64),
+    /// Forget what the client of this number listens to, and pass on to the next shard. It goes from shard to shard
+    /// as the joint does that subscribes, so that it cannot overtake one.
+    Unsubscribe(u64),
 }
 
 impl<A> Work<A> {

@@ -40,7 +40,7 @@ mod subscriptions;
 mod tally;
 mod transaction;
 
-pub use batch::{Batch, Call, CallKind, Effect, Forget, Joint, Outgoing, Replies, ReplyRoom, Work};
+pub use batch::{Batch, Call, CallKind, Effect, Joint, Outgoing, Replies, ReplyRoom, Work};
 pub use counters::{CommandCounters, Counter, ThreadCounters};
 pub use events::EventClasses;
 pub use meter::Stopwatch;

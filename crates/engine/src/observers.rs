@@ -58,12 +58,6 @@ impl<A: Clone> Observers<A> {
         self.watches.remove(client);
     }
 
-    /// A client has gone.
-    pub fn forget(&mut self, client: u64) {
-        self.watches.remove(client);
-        self.subscriptions.forget(client);
-    }
-
     /// Something has changed: raises flags and pushes events.
     pub fn changed(&mut self, change: &Change, effects: &mut Vec<Effect<A>>) {
         match change {
@@ -190,7 +184,7 @@ mod tests {
         observers.watch(1, 0, b"a", &WatchFlag::default());
         observers.watch(2, 0, b"a", &WatchFlag::default());
         assert_eq!(observers.watched_by(1), [(0, b"a".to_vec())]);
-        observers.forget(1);
+        observers.unwatch(1);
         assert!(observers.are_watching());
         observers.unwatch(2);
         assert!(!observers.are_watching() && observers.watches.by_client.is_empty());

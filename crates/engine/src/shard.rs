@@ -9,7 +9,7 @@ use fastrand::Rng;
 use mayfly_command::{Changes, Host, Router, ShardId};
 use mayfly_store::{Keyspace, Reclaimed, StoreOptions, UnixMillis};
 
-use crate::batch::{Batch, Effect, Forget, Joint, Replies, Work};
+use crate::batch::{Batch, Effect, Joint, Replies, Work};
 use crate::counters::ThreadCounters;
 use crate::events::EventClasses;
 use crate::meter::{Meter, Stopwatch};
@@ -196,12 +196,17 @@ impl<A: Clone> Shard<A> {
                 effects.push(Effect::Reply(reply_to, replies));
             }
             Work::Joint(joint) => self.join(joint, moment, effects),
-            Work::Forget(Forget { client, subscriptions }) => {
+            Work::Unwatch(client) => {
                 if let Some(observers) = &mut self.observers {
-                    match subscriptions {
-                        true => observers.forget(client),
-                        false => observers.unwatch(client),
-                    }
+                    observers.unwatch(client);
+                }
+            }
+            Work::Unsubscribe(client) => {
+                if let Some(observers) = &mut self.observers {
+                    observers.subscriptions.forget(client);
+                }
+                if self.id.0 + 1 < self.router.shards() {
+                    effects.push(Effect::Pass(ShardId(self.id.0 + 1), Work::Unsubscribe(client)));
                 }
             }
             Work::Return(..) => unreachable!("a keyspace that comes home is never queued"),

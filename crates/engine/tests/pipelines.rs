@@ -104,7 +104,7 @@ impl Fixture {
         sent.sort_by_key(|delivery| match delivery {
             Outgoing::Batch(shard, _) => (false, Reverse(*shard)),
             Outgoing::Joint(shards, _) => (true, Reverse(shards[0])),
-            Outgoing::Forget(shards, _) => (false, Reverse(shards[0])),
+            Outgoing::Unwatch(..) | Outgoing::Unsubscribe(_) => (false, Reverse(ShardId(0))),
         });
         for delivery in sent {
             match delivery {
@@ -112,9 +112,10 @@ impl Fixture {
                 Outgoing::Joint(shards, batch) => {
                     self.accept(shards[0], Work::joint(shards, batch, (), SHARDS));
                 }
-                Outgoing::Forget(shards, forget) => {
-                    shards.into_iter().for_each(|shard| self.accept(shard, Work::Forget(forget)));
+                Outgoing::Unwatch(shards, client) => {
+                    shards.into_iter().for_each(|shard| self.accept(shard, Work::Unwatch(client)));
                 }
+                Outgoing::Unsubscribe(client) => self.accept(ShardId(0), Work::Unsubscribe(client)),
             }
         }
     }

@@ -292,7 +292,7 @@ impl Actor for Connection {
 
     fn stopped(&mut self, _: &mut Self::Context) {
         self.thread.connections.borrow_mut().remove(&self.card.id);
-        if let Some(forget) = self.session.farewell() {
+        for forget in self.session.farewell() {
             self.thread.dispatch(forget, || unreachable!("nobody answers to this"));
         }
         self.thread.host.clients.leave(self.card.id);

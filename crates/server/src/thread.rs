@@ -121,8 +121,12 @@ impl Thread {
                 self.send(first, Work::joint(shards, batch, reply_to(), self.router.shards()));
                 None
             }
-            Outgoing::Forget(shards, forget) => {
-                shards.into_iter().for_each(|shard| self.send(shard, Work::Forget(forget)));
+            Outgoing::Unwatch(shards, client) => {
+                shards.into_iter().for_each(|shard| self.send(shard, Work::Unwatch(client)));
+                None
+            }
+            Outgoing::Unsubscribe(client) => {
+                self.send(ShardId(0), Work::Unsubscribe(client));
                 None
             }
         }

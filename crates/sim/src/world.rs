@@ -338,7 +338,7 @@ impl World {
                 self.shard_mailboxes[first.index()].push_back(work);
                 Ok(())
             }
-            Outgoing::Forget(..) => Ok(()),
+            Outgoing::Unwatch(..) | Outgoing::Unsubscribe(_) => Ok(()),
         }
     }
 

@@ -5,7 +5,7 @@ use mayfly_resp::{Protocol, ReplyWriter};
 
 use super::requests::insert_sorted;
 use super::{Session, Surroundings};
-use crate::batch::{CallKind, Forget, Outgoing};
+use crate::batch::{CallKind, Outgoing};
 use crate::counters::ThreadCounters;
 use crate::meter::Meter;
 use crate::transaction::{Transaction, TransactionLimits};
@@ -65,8 +65,8 @@ impl Session {
     /// Watches no key any more.
     pub(super) fn unwatch(&mut self) {
         if self.watch.take().is_some() {
-            let forget = Forget { client: self.client.card.id, subscriptions: false };
-            self.forgets.push(Outgoing::Forget(std::mem::take(&mut self.watched_shards), forget));
+            let shards = std::mem::take(&mut self.watched_shards);
+            self.forgets.push(Outgoing::Unwatch(shards, self.client.card.id));
             self.watched_keys = 0;
         }
     }
@@ -77,8 +77,7 @@ impl Session {
         self.unwatch();
         if self.subscriptions > 0 {
             self.subscriptions = 0;
-            let forget = Forget { client: self.client.card.id, subscriptions: true };
-            self.forgets.push(Outgoing::Forget(self.router.all().collect(), forget));
+            self.forgets.push(Outgoing::Unsubscribe(self.client.card.id));
         }
     }
 

@@ -14,7 +14,7 @@ use mayfly_command::{ClientState, Command, Host, Router, ShardId};
 use mayfly_resp::{Decoded, Decoder, RequestLimits};
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::batch::{Batch, Forget, Outgoing, Replies, ReplyRoom};
+use crate::batch::{Batch, Outgoing, Replies, ReplyRoom};
 use crate::counters::ThreadCounters;
 use crate::lanes::Lanes;
 use crate::meter::{Meter, Stopwatch};
@@ -209,13 +209,13 @@ impl Session {
     }
 
     /// What the shards are to forget now that the client has gone.
-    pub fn farewell(&mut self) -> Option<Outgoing> {
-        let forget = Forget { client: self.client.card.id, subscriptions: true };
+    pub fn farewell(&mut self) -> Vec<Outgoing> {
+        self.unwatch();
         // A joint under way may be one that subscribes.
         if self.subscriptions > 0 || self.joint_in_flight {
-            return Some(Outgoing::Forget(self.router.all().collect(), forget));
+            self.forgets.push(Outgoing::Unsubscribe(self.client.card.id));
         }
-        self.watch.take().map(|_| Outgoing::Forget(std::mem::take(&mut self.watched_shards), forget))
+        std::mem::take(&mut self.forgets)
     }
 
     /// Whether another request would be decoded now.

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use mayfly_command::{
-    ClientState, Command, CommandError, Flags, Router, Run, SessionContext, ShardId, Table, Words,
+    ClientState, Command, CommandError, Flags, Router, Run, SessionContext, ShardId, Step, Table, Words,
 };
 use mayfly_resp::{Protocol, ReplyWriter, Span};
 
@@ -182,6 +182,11 @@ pub(super) fn run_here(
     let mut context = SessionContext { reply, host, now_micros, client };
     match command.spec.run {
         Run::Session(run) => context.run(command, run, words),
+        // In a transaction, where what was watched has been looked at already.
+        Run::Step(Step::Unwatch) => {
+            context.reply.ok();
+            false
+        }
         // A container without its subcommand.
         _ => context.run(command, |_, _| Err(CommandError::WrongArity), words),
     }
