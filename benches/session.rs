@@ -139,8 +139,8 @@ impl World {
 struct Nowhere;
 
 impl Host for Nowhere {
-    fn password(&self) -> &str {
-        ""
+    fn password(&self) -> String {
+        String::new()
     }
     fn databases(&self) -> u16 {
         16

@@ -8,6 +8,7 @@ mod harness;
 mod atomicity;
 mod backpressure;
 mod channels;
+mod configuration;
 mod connections;
 mod documents;
 mod hang_up;

@@ -9,13 +9,25 @@ use crate::client::ClientCard;
 /// The process that a command runs in.
 pub trait Host: Send + Sync {
     /// The password that clients must give; empty: none.
-    fn password(&self) -> &str;
+    fn password(&self) -> String;
 
     /// Number of logical databases.
     fn databases(&self) -> u16;
 
     /// All parameters that `CONFIG GET` knows, by their Redis names.
     fn parameters(&self, visit: &mut dyn FnMut(&str, &str));
+
+    /// Sets parameters by their Redis names: all of them, or none. Every command that begins later sees them.
+    ///
+    /// # Errors
+    /// The text that refuses them, without its code.
+    fn set_parameters(&self, _: &[(&[u8], &[u8])]) -> Result<(), String> {
+        Err("this process has no parameters to set".to_owned())
+    }
+
+    /// Counts anew from here on what [`Host::facts`] and `INFO` count since the start. `lookups` is where the
+    /// shards stand.
+    fn reset_statistics(&self, _lookups: ShardFacts) {}
 
     /// Every connected client.
     fn clients(&self) -> Vec<Arc<ClientCard>>;
@@ -70,8 +82,23 @@ pub struct HostFacts {
     pub system_seconds: f64,
     /// Processor time of the process in user mode, seconds.
     pub user_seconds: f64,
+    /// Where the shards stood when the statistics were reset.
+    pub shards_at_reset: ShardFacts,
     /// Calls, errors and microseconds of each command that was called, by full name.
     pub commands: Vec<CommandFacts>,
+}
+
+/// What all shards have counted together since the start.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct ShardFacts {
+    /// Look-ups to read that found their key.
+    pub hits: u64,
+    /// Look-ups to read that found none.
+    pub misses: u64,
+    /// Keys that the wheel removed at their deadline.
+    pub expired_by_wheel: u64,
+    /// Keys that an access found past their deadline.
+    pub expired_on_access: u64,
 }
 
 /// What `INFO commandstats` says about one command.

@@ -36,7 +36,7 @@ pub use changes::{Change, Changes, Class};
 pub use client::{ClientCard, ClientState};
 pub use context::{Data, DataContext, SessionContext, Shards};
 pub use error::{CommandError, Outcome};
-pub use host::{CommandFacts, Host, HostFacts};
+pub use host::{CommandFacts, Host, HostFacts, ShardFacts};
 pub use routing::{Router, ShardId};
 pub use spec::{ChannelKind, Flags, Run, Spec, Step};
 pub use table::{Command, CommandId, Table};

@@ -12,8 +12,8 @@
 //!
 //! Requests are inline commands with redis-cli's quoting; replies are compared as redis-cli shows them.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 
 use mayfly_resp::{Decoded, Decoder, Protocol, ReplyReader, ReplyWriter, RequestLimits};
 use mayfly_store::{KeyHasher, Keyspace, StoreOptions, UnixMillis};
@@ -23,7 +23,7 @@ use crate::client::{ClientCard, ClientState};
 use crate::context::{Data, DataContext, SessionContext, Shards};
 use crate::cursor::Cursor;
 use crate::error::CommandError;
-use crate::host::{Host, HostFacts};
+use crate::host::{Host, HostFacts, ShardFacts};
 use crate::routing::{Router, ShardId};
 use crate::spec::{Flags, Run};
 use crate::table::{Command, Table};
@@ -214,11 +214,12 @@ pub struct TestHost {
     pub password: String,
     pub clients: Vec<Arc<ClientCard>>,
     pub shut_down: AtomicBool,
+    pub shards_at_reset: Mutex<ShardFacts>,
 }
 
 impl Host for TestHost {
-    fn password(&self) -> &str {
-        &self.password
+    fn password(&self) -> String {
+        self.password.clone()
     }
 
     fn databases(&self) -> u16 {
@@ -231,12 +232,25 @@ impl Host for TestHost {
         visit("timeout", "0");
     }
 
+    /// Accepts everything but the value `wrong`.
+    fn set_parameters(&self, pairs: &[(&[u8], &[u8])]) -> Result<(), String> {
+        match pairs.iter().any(|(_, value)| *value == b"wrong") {
+            true => Err("refused: wrong".to_owned()),
+            false => Ok(()),
+        }
+    }
+
+    fn reset_statistics(&self, shards: ShardFacts) {
+        *self.shards_at_reset.lock().unwrap() = shards;
+    }
+
     fn clients(&self) -> Vec<Arc<ClientCard>> {
         self.clients.clone()
     }
 
     fn facts(&self) -> HostFacts {
-        HostFacts { port: 6379, ..HostFacts::default() }
+        let shards_at_reset = *self.shards_at_reset.lock().unwrap();
+        HostFacts { port: 6379, shards_at_reset, ..HostFacts::default() }
     }
 
     fn shutdown(&self) {

@@ -30,8 +30,25 @@ pub struct Directive {
     pub redis: Option<&'static str>,
     /// Its command line flag without the dashes, if it has one.
     pub flag: Option<&'static str>,
+    /// Whether `CONFIG SET` changes it while the server runs.
+    pub live: bool,
     pub(crate) get: fn(&Config) -> Value,
     pub(crate) set: fn(&mut Config, Value) -> bool,
+}
+
+/// The words that may stand behind the kind in the table.
+impl Directive {
+    pub(crate) const fn redis(self, name: &'static str) -> Self {
+        Self { redis: Some(name), ..self }
+    }
+
+    pub(crate) const fn flag(self, name: &'static str) -> Self {
+        Self { flag: Some(name), ..self }
+    }
+
+    pub(crate) const fn live(self) -> Self {
+        Self { live: true, ..self }
+    }
 }
 
 impl Directive {
@@ -48,6 +65,11 @@ impl Directive {
     /// Its value in `config`.
     pub fn get(&self, config: &Config) -> Value {
         (self.get)(config)
+    }
+
+    /// What it takes to change it once the server runs.
+    pub fn change(&self) -> &'static str {
+        if self.live { "CONFIG SET" } else { "restart" }
     }
 
     /// Its default as the file writes it.
@@ -242,8 +264,7 @@ macro_rules! directives {
         $(#[doc = $section_doc:literal])*
         $section:ident: $type:ident {$(
             $(#[doc = $doc:literal])*
-            $key:ident: $field:ty = $default:expr, $kind:expr
-                $(, redis $redis:literal)? $(, flag $flag:literal)?;
+            $key:ident: $field:ty = $default:expr, $kind:expr $(, $word:ident $($name:literal)?)*;
         )*}
     )*) => {
         /// Every setting, by section. `Default` is what an empty file means.
@@ -281,8 +302,9 @@ macro_rules! directives {
                 path: concat!(stringify!($section), ".", stringify!($key)),
                 doc: &[$($doc),*],
                 kind: $kind,
-                redis: directives!(@optional $($redis)?),
-                flag: directives!(@optional $($flag)?),
+                redis: None,
+                flag: None,
+                live: false,
                 get: |config| Setting::to_value(&config.$section.$key),
                 set: |config, value| match Setting::from_value(value) {
                     Some(setting) => {
@@ -291,10 +313,8 @@ macro_rules! directives {
                     }
                     None => false,
                 },
-            },
+            }$(.$word($($name)?))*,
         )*)*];
     };
-    (@optional) => { None };
-    (@optional $value:literal) => { Some($value) };
 }
 pub(crate) use directives;

@@ -3,8 +3,11 @@
 //!
 //! ```text
 //! /// What it does and why one would change it: 1-4 lines, shown in the file, the help and the README.
-//! key: Type = default, kind with range, redis "its-redis-name", flag "its-flag";
+//! key: Type = default, kind with range, redis "its-redis-name", flag "its-flag", live;
 //! ```
+//!
+//! `live` marks what `CONFIG SET` changes while the server runs. Whoever writes it sees to it that the server
+//! looks at the new value.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -30,14 +33,14 @@ directives! {
         /// How many clients may be connected at once; one more is told so and closed. Keep it below the limit of
         /// open files of the process.
         connections_max: usize = 10_000, Kind::Integer { min: 1, max: 1_000_000, unit: "connections" },
-            redis "maxclients";
+            redis "maxclients", live;
         /// Closes a client that has sent nothing for so long. 0 never does.
         idle_timeout_seconds: u64 = 0, Kind::Integer { min: 0, max: 31_536_000, unit: "seconds" },
-            redis "timeout";
+            redis "timeout", live;
         /// The silence after which the system probes whether a client is still there, so that vanished ones are
         /// closed. 0 never probes. 32767 is the most that Linux takes.
         tcp_keepalive_seconds: u64 = 300, Kind::Integer { min: 0, max: 32_767, unit: "seconds" },
-            redis "tcp-keepalive";
+            redis "tcp-keepalive", live;
         /// How many connections may wait to be accepted. More help when many clients connect at once; the system
         /// caps it (Linux: net.core.somaxconn).
         tcp_backlog: usize = 511, Kind::Integer { min: 1, max: 65_535, unit: "connections" },
@@ -50,7 +53,7 @@ directives! {
         shutdown_grace_ms: u64 = 10_000, Kind::Integer { min: 0, max: 600_000, unit: "ms" };
         /// What clients have to send with AUTH before anything else. Empty asks for nothing. Never shown; better
         /// given as MAYFLY_SERVER__PASSWORD than written in a file that others read.
-        password: Secret = Secret::default(), Kind::Secret { bytes_max: 512 }, redis "requirepass";
+        password: Secret = Secret::default(), Kind::Secret { bytes_max: 512 }, redis "requirepass", live;
     }
 
     /// What one client may ask for, hold and leave unread. Each bound is what keeps memory finite.
@@ -108,7 +111,8 @@ directives! {
         /// Which keyspace events are published, in Redis' letters: K to channels named by key, E to channels named
         /// by event; g generic, h hash, x expired, n new key, m miss, A for all but n and m. Empty publishes none;
         /// each event that somebody listens to costs about a microsecond.
-        notify: String = String::new(), Kind::Letters { of: "KEg$lshzxetdnmA" }, redis "notify-keyspace-events";
+        notify: String = String::new(), Kind::Letters { of: "KEg$lshzxetdnmA" }, redis "notify-keyspace-events",
+            live;
     }
 
     /// The endpoint for Prometheus, GET /metrics.

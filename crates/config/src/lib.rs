@@ -7,7 +7,7 @@
 //! flags ────┘  the later one wins    └→ ConfigError     one line: where, what, what is allowed
 //!
 //! directives.rs ─→ the structs, their defaults, config/mayfly.toml, --print-config,
-//!                  MAYFLY_SECTION__KEY, CONFIG GET, the table of the README
+//!                  MAYFLY_SECTION__KEY, CONFIG GET and SET, the table of the README
 //! ```
 //!
 //! A new directive is one entry in `directives.rs`; nothing else lists them.
@@ -37,5 +37,6 @@ pub use directives::{
 };
 pub use error::{ConfigError, Place};
 pub use load::{Loaded, Source, load};
+pub use redis::SetError;
 pub use render::{render_markdown, render_toml};
 pub use values::{Level, LogFormat, Secret};

@@ -27,13 +27,14 @@ pub fn render_markdown() -> String {
     let mut text = String::new();
     for section in SECTIONS {
         let _ = write!(text, "### `[{}]`\n\n{}\n\n", section.name, join(section.doc));
-        text += "| key | default | allowed | Redis name | what it does |\n|---|---|---|---|---|\n";
+        text += "| key | default | allowed | Redis name | change by | what it does |\n|---|---|---|---|---|---|\n";
         for directive in directives_of(section) {
             let default = directive.default_text();
             let redis = directive.redis.map_or(String::new(), |name| format!("`{name}`"));
             let allowed = directive.kind.allowed();
             let summary = directive.summary().replace('|', "\\|");
-            let _ = writeln!(text, "| `{}` | `{default}` | {allowed} | {redis} | {summary} |", directive.key);
+            let (key, change) = (directive.key, directive.change());
+            let _ = writeln!(text, "| `{key}` | `{default}` | {allowed} | {redis} | {change} | {summary} |");
         }
         text.push('\n');
     }
@@ -63,11 +64,11 @@ pub(crate) fn render(config: &Config, remark: impl Fn(&Directive) -> String) -> 
     text
 }
 
-/// Default, range and Redis name in one line.
+/// Default, range, Redis name and what it takes to change it, in one line.
 fn facts(directive: &Directive) -> String {
     let default = directive.default_text();
     let redis = directive.redis.map_or(String::new(), |name| format!("; Redis: {name}"));
-    format!("Default {default}; {}{redis}.", directive.kind.allowed())
+    format!("Default {default}; {}{redis}; change by {}.", directive.kind.allowed(), directive.change())
 }
 
 /// A value as TOML writes it. No text of a setting needs escaping: words and addresses are plain, secrets masked.

@@ -192,7 +192,7 @@ fn the_markdown_has_a_row_for_each() {
         assert!(markdown.contains(&format!("\n| `{}` | `", directive.key)), "{}", directive.path);
     }
     let rows = markdown.lines().filter(|line| line.starts_with("| `"));
-    assert!(rows.clone().all(|row| row.matches(" | ").count() == 4), "{markdown}");
+    assert!(rows.clone().all(|row| row.matches(" | ").count() == 5), "{markdown}");
     assert_eq!(rows.count(), DIRECTIVES.len());
 }
 

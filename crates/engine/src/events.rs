@@ -1,5 +1,8 @@
 //! Which keyspace events are sent: `notify-keyspace-events`.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
 use mayfly_command::Class;
 
 /// A set of event classes, and the channels they are sent to.
@@ -73,6 +76,29 @@ impl EventClasses {
     /// Whether they are sent to `__keyevent@N__:event`.
     pub fn by_event(self) -> bool {
         self.0 & BY_EVENT != 0
+    }
+}
+
+/// The event classes of a process, seen by all its shards, changed while they run. Whoever changes them and
+/// then sends a message has its receiver see the change: the mailbox orders the two.
+#[derive(Clone, Default, Debug)]
+pub struct SharedEventClasses(Arc<AtomicU32>);
+
+impl SharedEventClasses {
+    /// Classes to begin with.
+    pub fn new(classes: EventClasses) -> Self {
+        SharedEventClasses(Arc::new(AtomicU32::new(classes.0)))
+    }
+
+    /// The classes that hold now.
+    #[inline]
+    pub fn get(&self) -> EventClasses {
+        EventClasses(self.0.load(Relaxed))
+    }
+
+    /// Changes them for all shards.
+    pub fn set(&self, classes: EventClasses) {
+        self.0.store(classes.0, Relaxed);
     }
 }
 

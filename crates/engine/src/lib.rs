@@ -42,7 +42,7 @@ mod transaction;
 
 pub use batch::{Batch, Call, CallKind, Effect, Joint, Outgoing, Replies, ReplyRoom, Work};
 pub use counters::{CommandCounters, Counter, ThreadCounters};
-pub use events::EventClasses;
+pub use events::{EventClasses, SharedEventClasses};
 pub use meter::Stopwatch;
 pub use observers::Observers;
 pub use session::{Session, SessionOptions, Surroundings};

@@ -16,7 +16,7 @@ use hashbrown::HashMap;
 use mayfly_command::{Change, Class};
 
 use crate::batch::Effect;
-use crate::events::EventClasses;
+use crate::events::SharedEventClasses;
 use crate::subscriptions::Subscriptions;
 
 /// Raised when a key that a session watches has changed.
@@ -27,20 +27,25 @@ pub type WatchFlag = Arc<AtomicBool>;
 pub struct Observers<A> {
     /// Who listens to which channel.
     pub subscriptions: Subscriptions<A>,
-    events: EventClasses,
+    events: SharedEventClasses,
     watches: Watches,
 }
 
 impl<A: Clone> Observers<A> {
-    /// Nobody yet; `events` are those that the config asks for.
-    pub fn new(events: EventClasses) -> Self {
+    /// Nobody yet; `events` are those that are asked for at the moment.
+    pub fn new(events: SharedEventClasses) -> Self {
         Observers { subscriptions: Subscriptions::default(), events, watches: Watches::default() }
     }
 
     /// Whether changes have to be reported at all.
     #[inline]
     pub fn are_watching(&self) -> bool {
-        !self.watches.by_key.is_empty() || (self.events.is_any() && !self.subscriptions.is_empty())
+        !self.watches.by_key.is_empty() || (!self.subscriptions.is_empty() && self.events.get().is_any())
+    }
+
+    /// Whether nobody watches or listens.
+    pub fn is_idle(&self) -> bool {
+        self.watches.by_key.is_empty() && self.watches.by_client.is_empty() && self.subscriptions.is_empty()
     }
 
     /// Adds a watch: `flag` is raised when the key changes.
@@ -76,10 +81,11 @@ impl<A: Clone> Observers<A> {
     }
 
     fn push_event(&self, database: u16, class: Class, event: &str, key: &[u8], effects: &mut Vec<Effect<A>>) {
-        if !self.events.has(class) || self.subscriptions.is_empty() {
+        let classes = self.events.get();
+        if !classes.has(class) || self.subscriptions.is_empty() {
             return;
         }
-        if self.events.by_key() {
+        if classes.by_key() {
             let mut channel = format!("__keyspace@{database}__:").into_bytes();
             channel.extend_from_slice(key);
             self.subscriptions.publish(
@@ -88,7 +94,7 @@ impl<A: Clone> Observers<A> {
                 effects,
             );
         }
-        if self.events.by_event() {
+        if classes.by_event() {
             let channel = Bytes::from(format!("__keyevent@{database}__:{event}"));
             self.subscriptions.publish(&channel, &Bytes::copy_from_slice(key), effects);
         }
@@ -164,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_change_raises_the_flags_of_those_who_watch_the_key() {
-        let mut observers: Observers<u32> = Observers::new(EventClasses::default());
+        let mut observers: Observers<u32> = Observers::new(SharedEventClasses::default());
         let (first, second) = (WatchFlag::default(), WatchFlag::default());
         observers.watch(1, 0, b"a", &first);
         observers.watch(2, 1, b"a", &second);
@@ -179,7 +185,7 @@ mod tests {
 
     #[test]
     fn nothing_is_kept_of_a_client_that_has_gone() {
-        let mut observers: Observers<u32> = Observers::new(EventClasses::default());
+        let mut observers: Observers<u32> = Observers::new(SharedEventClasses::default());
         observers.watch(1, 0, b"a", &WatchFlag::default());
         observers.watch(1, 0, b"a", &WatchFlag::default());
         observers.watch(2, 0, b"a", &WatchFlag::default());

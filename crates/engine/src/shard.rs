@@ -11,7 +11,7 @@ use mayfly_store::{Keyspace, Reclaimed, StoreOptions, UnixMillis};
 
 use crate::batch::{Batch, Effect, Joint, Replies, Work};
 use crate::counters::ThreadCounters;
-use crate::events::EventClasses;
+use crate::events::SharedEventClasses;
 use crate::meter::{Meter, Stopwatch};
 use crate::observers::Observers;
 use crate::runner::{Hand, Runner, expired_change};
@@ -25,8 +25,8 @@ pub struct ShardOptions {
     pub slice_entries_max: usize,
     /// Bytes of replies that one batch may produce; past it the rest is dropped and the client closed.
     pub output_bytes_max: usize,
-    /// The keyspace events that are sent.
-    pub events: EventClasses,
+    /// The keyspace events that are sent; all shards share them.
+    pub events: SharedEventClasses,
 }
 
 impl Default for ShardOptions {
@@ -36,7 +36,7 @@ impl Default for ShardOptions {
             store: StoreOptions::default(),
             slice_entries_max: 256,
             output_bytes_max: 256 << 20,
-            events: EventClasses::default(),
+            events: SharedEventClasses::default(),
         }
     }
 }
@@ -95,7 +95,7 @@ impl<A: Clone> Shard<A> {
         Shard {
             id,
             router,
-            observers: Some(Box::new(Observers::new(options.events))),
+            observers: Some(Box::new(Observers::new(options.events.clone()))),
             options,
             changes: Changes::default(),
             keyspace: Some(Box::new(keyspace)),
@@ -182,6 +182,11 @@ impl<A: Clone> Shard<A> {
     /// The data; `None` while it is away.
     pub fn keyspace_mut(&mut self) -> Option<&mut Keyspace> {
         self.keyspace.as_deref_mut()
+    }
+
+    /// Who observes it; `None` while they are away with the data.
+    pub fn observers(&self) -> Option<&Observers<A>> {
+        self.observers.as_deref()
     }
 
     /// Its number.

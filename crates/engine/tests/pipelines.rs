@@ -23,8 +23,8 @@ const ON_SECOND: &str = "second";
 struct TestHost(&'static str);
 
 impl Host for TestHost {
-    fn password(&self) -> &str {
-        self.0
+    fn password(&self) -> String {
+        self.0.to_owned()
     }
 
     fn databases(&self) -> u16 {

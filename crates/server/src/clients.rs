@@ -2,7 +2,7 @@
 //!
 //! A lock is taken when a client comes, goes or asks for the list; never for a command on data.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hashbrown::HashMap;
@@ -11,7 +11,7 @@ use mayfly_command::ClientCard;
 /// All connected clients.
 #[derive(Debug)]
 pub struct Clients {
-    connections_max: usize,
+    connections_max: AtomicUsize,
     cards: Mutex<HashMap<u64, Arc<ClientCard>>>,
     accepted: AtomicU64,
     rejected: AtomicU64,
@@ -21,7 +21,7 @@ impl Clients {
     /// An empty registry for at most `connections_max` clients.
     pub fn new(connections_max: usize) -> Self {
         Clients {
-            connections_max,
+            connections_max: AtomicUsize::new(connections_max),
             cards: Mutex::default(),
             accepted: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
@@ -31,7 +31,7 @@ impl Clients {
     /// Registers a client; `None` if there are as many as the limit allows.
     pub fn enter(&self, address: String, local_address: String, now: i64) -> Option<Arc<ClientCard>> {
         let mut cards = self.cards();
-        if cards.len() >= self.connections_max {
+        if cards.len() >= self.connections_max.load(Relaxed) {
             self.rejected.fetch_add(1, Relaxed);
             return None;
         }
@@ -39,6 +39,11 @@ impl Clients {
         let card = Arc::new(ClientCard::new(id, address, local_address, now));
         cards.insert(id, Arc::clone(&card));
         Some(card)
+    }
+
+    /// Changes the limit for those who come from now on.
+    pub fn set_connections_max(&self, connections_max: usize) {
+        self.connections_max.store(connections_max, Relaxed);
     }
 
     /// Forgets a client.

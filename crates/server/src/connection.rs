@@ -12,7 +12,7 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use actix::fut::ActorFuture;
-use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message};
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, SpawnHandle};
 use bytes::BytesMut;
 use mayfly_command::{ClientCard, ClientState};
 use mayfly_engine::{Outgoing, Push, Replies, Session};
@@ -20,7 +20,7 @@ use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio_util::io::poll_read_buf;
 
-use crate::shard::UNBOUNDED_MAILBOX;
+use crate::shard::{UNBOUNDED_MAILBOX, WatchIdleness};
 use crate::thread::Thread;
 
 /// Unread bytes up to this many are moved to a small buffer of the connection's own, so that a slow sender does
@@ -65,13 +65,15 @@ pub struct Connection {
     /// Writing has failed: there is nobody to reply to.
     deaf: Option<std::io::Error>,
     paused: bool,
+    /// When to look next whether the client has been silent for too long.
+    idle_watch: Option<SpawnHandle>,
     outgoing: Vec<Outgoing>,
 }
 
 impl Connection {
     /// A connection that begins on this thread.
     pub fn new(thread: Rc<Thread>, socket: TcpStream, card: Arc<ClientCard>) -> Self {
-        let authenticated = !thread.host.loaded.config.server.password.is_set();
+        let authenticated = !thread.host.config().server.password.is_set();
         let client = ClientState::new(Arc::clone(&card), authenticated);
         let session = Session::new(client, thread.router.clone(), thread.session_options.clone());
         Connection {
@@ -86,6 +88,7 @@ impl Connection {
             draining: false,
             deaf: None,
             paused: false,
+            idle_watch: None,
             outgoing: Vec::new(),
         }
     }
@@ -255,7 +258,10 @@ impl Connection {
 
     /// Closes the connection if its client has been silent for too long, else looks again when that could be.
     fn watch_idleness(&mut self, context: &mut Context<Self>) {
-        let timeout = self.thread.host.loaded.config.server.idle_timeout_seconds;
+        if let Some(watch) = self.idle_watch.take() {
+            context.cancel_future(watch);
+        }
+        let timeout = self.thread.host.config().server.idle_timeout_seconds;
         if timeout == 0 {
             return;
         }
@@ -264,7 +270,7 @@ impl Connection {
         let left = active_at.saturating_add(limit).saturating_sub(self.thread.host.clock.now().0);
         match u64::try_from(left) {
             Ok(left @ 1..) => {
-                context.run_later(Duration::from_millis(left), Self::watch_idleness);
+                self.idle_watch = Some(context.run_later(Duration::from_millis(left), Self::watch_idleness));
             }
             _ => context.stop(),
         }
@@ -342,6 +348,14 @@ impl Handler<Deliver> for Connection {
     /// The message leaves as replies do.
     fn handle(&mut self, Deliver(push): Deliver, _: &mut Self::Context) {
         self.session.push(&push);
+    }
+}
+
+impl Handler<WatchIdleness> for Connection {
+    type Result = ();
+
+    fn handle(&mut self, _: WatchIdleness, context: &mut Self::Context) {
+        self.watch_idleness(context);
     }
 }
 

@@ -1,22 +1,30 @@
 //! The process as commands and metrics see it: config, clients, counters, clock, shutdown.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
-use mayfly_command::{ClientCard, CommandFacts, Host, HostFacts, Table};
-use mayfly_config::{Loaded, Source};
-use mayfly_engine::ThreadCounters;
+use mayfly_command::{ClientCard, CommandFacts, Host, HostFacts, ShardFacts, Table};
+use mayfly_config::{Config, Loaded, SetError, Source};
+use mayfly_engine::{EventClasses, SharedEventClasses, ThreadCounters};
 use tokio::sync::watch;
 
 use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::sampler::Samples;
+use crate::shard::WatchIdleness;
+use crate::system;
+use crate::thread::ShardPeer;
 
 /// The process that everything runs in; shared by all threads.
 #[derive(Debug)]
 pub struct ServerHost {
-    /// The effective config.
+    /// The config at the start. It holds for whatever only a restart changes; the rest is in
+    /// [`ServerHost::config`].
     pub loaded: Loaded,
+    /// The keyspace events that are sent.
+    pub events: SharedEventClasses,
+    /// The shards; known before the first connection.
+    pub shards: OnceLock<Vec<ShardPeer>>,
     /// The clock.
     pub clock: Clock,
     /// Who is connected.
@@ -27,6 +35,9 @@ pub struct ServerHost {
     pub port: AtomicU16,
     /// Rates and peaks.
     pub samples: Samples,
+    config: RwLock<Arc<Config>>,
+    /// Where the counters stood when `CONFIG RESETSTAT` was said.
+    facts_at_reset: Mutex<HostFacts>,
     run_id: String,
     shutdown: watch::Sender<bool>,
 }
@@ -47,8 +58,18 @@ impl ServerHost {
             run_id: random.iter().map(|byte| format!("{byte:02x}")).collect(),
             shutdown: watch::Sender::new(false),
             samples: Samples::default(),
+            events: SharedEventClasses::new(event_classes(&loaded.config)),
+            shards: OnceLock::new(),
+            config: RwLock::new(Arc::new(loaded.config.clone())),
+            facts_at_reset: Mutex::default(),
             loaded,
         })
+    }
+
+    /// The config as it is now. It takes a lock for a moment, so nothing asks for it on the way of a command on
+    /// data.
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Resolves when a shutdown has been asked for.
@@ -64,8 +85,8 @@ impl ServerHost {
 }
 
 impl Host for ServerHost {
-    fn password(&self) -> &str {
-        self.loaded.config.server.password.reveal()
+    fn password(&self) -> String {
+        self.config().server.password.reveal().to_owned()
     }
 
     fn databases(&self) -> u16 {
@@ -73,9 +94,41 @@ impl Host for ServerHost {
     }
 
     fn parameters(&self, visit: &mut dyn FnMut(&str, &str)) {
-        for (name, value) in self.loaded.config.redis_parameters(|_| true) {
+        for (name, value) in self.config().redis_parameters(|_| true) {
             visit(name, &value);
         }
+    }
+
+    fn set_parameters(&self, pairs: &[(&[u8], &[u8])]) -> Result<(), String> {
+        let mut config = self.config.write().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = Config::clone(&config);
+        changed.set_redis_parameters(pairs).map_err(|error| error.to_string())?;
+        let (now, then) = (&config.server, &changed.server);
+        if then.connections_max > now.connections_max
+            && let Err(fits) = system::make_room_for(then.connections_max)
+        {
+            let problem = format!(
+                "The operating system is not able to handle the specified number of clients, try with {fits}"
+            );
+            return Err(SetError::Refused("maxclients".to_owned(), problem).to_string());
+        }
+        let timeout_changes = now.idle_timeout_seconds != then.idle_timeout_seconds;
+        self.clients.set_connections_max(then.connections_max);
+        self.events.set(event_classes(&changed));
+        *config = Arc::new(changed);
+        drop(config);
+        if timeout_changes {
+            for shard in self.shards.get().into_iter().flatten() {
+                shard.address.do_send(WatchIdleness);
+            }
+        }
+        Ok(())
+    }
+
+    fn reset_statistics(&self, shards: ShardFacts) {
+        self.samples.resident_bytes_max.store(0, Relaxed);
+        let facts = HostFacts { shards_at_reset: shards, ..self.facts_since_start() };
+        *self.facts_at_reset.lock().unwrap_or_else(PoisonError::into_inner) = facts;
     }
 
     fn clients(&self) -> Vec<Arc<ClientCard>> {
@@ -83,6 +136,33 @@ impl Host for ServerHost {
     }
 
     fn facts(&self) -> HostFacts {
+        let mut facts = self.facts_since_start();
+        let before = self.facts_at_reset.lock().unwrap_or_else(PoisonError::into_inner);
+        facts.shards_at_reset = before.shards_at_reset;
+        facts.connections_total -= before.connections_total;
+        facts.connections_rejected -= before.connections_rejected;
+        facts.commands_total -= before.commands_total;
+        facts.input_bytes_total -= before.input_bytes_total;
+        facts.output_bytes_total -= before.output_bytes_total;
+        facts.errors_total -= before.errors_total;
+        for before in &before.commands {
+            if let Some(command) = facts.commands.iter_mut().find(|command| command.name == before.name) {
+                command.calls -= before.calls;
+                command.errors -= before.errors;
+                command.micros -= before.micros;
+            }
+        }
+        facts.commands.retain(|command| command.calls > 0);
+        facts
+    }
+
+    fn shutdown(&self) {
+        self.shutdown.send_replace(true);
+    }
+}
+
+impl ServerHost {
+    fn facts_since_start(&self) -> HostFacts {
         let process = Process::read().unwrap_or_default();
         let resident_bytes = process.resident_bytes;
         let resident_bytes_max = self.samples.resident_bytes_max.fetch_max(resident_bytes, Relaxed);
@@ -96,7 +176,7 @@ impl Host for ServerHost {
             },
             executable: std::env::current_exe().map_or(String::new(), |path| path.display().to_string()),
             uptime_seconds: self.clock.uptime().as_secs(),
-            connections_max: self.loaded.config.server.connections_max as u64,
+            connections_max: self.config().server.connections_max as u64,
             connections: self.clients.connected(),
             connections_total: self.clients.accepted(),
             connections_rejected: self.clients.rejected(),
@@ -110,16 +190,11 @@ impl Host for ServerHost {
             machine_bytes: process.machine_bytes,
             system_seconds: process.system_seconds,
             user_seconds: process.user_seconds,
+            shards_at_reset: ShardFacts::default(),
             commands: self.command_facts(),
         }
     }
 
-    fn shutdown(&self) {
-        self.shutdown.send_replace(true);
-    }
-}
-
-impl ServerHost {
     fn command_facts(&self) -> Vec<CommandFacts> {
         let facts = Table::get().all().iter().map(|command| CommandFacts {
             name: command.full_name().to_owned(),
@@ -129,6 +204,11 @@ impl ServerHost {
         });
         facts.filter(|command| command.calls > 0).collect()
     }
+}
+
+/// The letters were checked when they were set.
+fn event_classes(config: &Config) -> EventClasses {
+    EventClasses::parse(&config.events.notify).unwrap_or_default()
 }
 
 /// What the system says about this process; all zero where it says nothing.

@@ -40,7 +40,7 @@ use actix::Actor;
 use actix_rt::{Arbiter, System};
 use mayfly_command::{MAYFLY_VERSION, Router, ShardId};
 use mayfly_config::Loaded;
-use mayfly_engine::{EventClasses, SessionOptions, Shard, ShardOptions, TransactionLimits};
+use mayfly_engine::{SessionOptions, Shard, ShardOptions, TransactionLimits};
 use mayfly_resp::RequestLimits;
 use mayfly_store::{KeyHasher, StoreOptions};
 
@@ -142,7 +142,7 @@ fn start_shards(
         },
         slice_entries_max: config.expiry.slice_entries_max,
         output_bytes_max: config.limits.output_bytes_max,
-        events: EventClasses::parse(&config.events.notify).unwrap_or_default(),
+        events: host.events.clone(),
     };
     let mut arbiters = Vec::new();
     let mut peers = Vec::new();
@@ -161,6 +161,7 @@ fn start_shards(
         peers.push(ShardPeer { address, depth });
         arbiters.push(arbiter);
     }
+    host.shards.set(peers.clone()).expect("shards are started once");
     for peer in &peers {
         peer.address.do_send(Connect(peers.clone()));
     }

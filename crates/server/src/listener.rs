@@ -112,7 +112,7 @@ fn admit(mut socket: tokio::net::TcpStream, address: SocketAddr, host: &ServerHo
         return;
     };
     let adopted = socket.into_std().and_then(|socket| {
-        prepare(&socket, &host.loaded.config.server)?;
+        prepare(&socket, &host.config().server)?;
         Ok(socket)
     });
     match adopted {

@@ -40,6 +40,11 @@ pub struct Adopt {
 #[rtype(result = "()")]
 pub struct DrainConnections;
 
+/// The idle timeout has changed: every connection of this thread is to look anew when it ends.
+#[derive(Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct WatchIdleness;
+
 /// A look at what the shard holds and measured, for metrics.
 #[derive(Message)]
 #[rtype(result = "Option<ShardSample>")]
@@ -119,6 +124,16 @@ impl Handler<DrainConnections> for ShardActor {
     fn handle(&mut self, _: DrainConnections, _: &mut Self::Context) {
         for connection in self.thread.connections.borrow().values() {
             connection.do_send(Drain);
+        }
+    }
+}
+
+impl Handler<WatchIdleness> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, watch: WatchIdleness, _: &mut Self::Context) {
+        for connection in self.thread.connections.borrow().values() {
+            connection.do_send(watch);
         }
     }
 }

@@ -15,22 +15,25 @@ pub fn prepare(config: &ServerConfig) {
     {
         tracing::warn!(%error, "cannot turn huge pages off; growth may stall for milliseconds");
     }
-    raise_descriptor_limit(config.connections_max as u64 + DESCRIPTORS_BESIDE_CLIENTS);
+    if let Err(fits) = make_room_for(config.connections_max) {
+        let connections_max = config.connections_max;
+        tracing::warn!(fits, connections_max, "the limit of open files is below server.connections_max");
+    }
 }
 
-/// Raises the limit of open files so that `server.connections_max` clients fit, as far as the hard limit allows.
-fn raise_descriptor_limit(needed: u64) {
+/// Raises the limit of open files so that so many clients fit, as far as the hard limit allows.
+///
+/// # Errors
+/// How many clients fit, if not all of them do.
+pub fn make_room_for(clients: usize) -> Result<(), u64> {
+    let needed = clients as u64 + DESCRIPTORS_BESIDE_CLIENTS;
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
-        return;
+        return Ok(());
     };
     if soft >= needed {
-        return;
+        return Ok(());
     }
-    if setrlimit(Resource::RLIMIT_NOFILE, needed.min(hard), hard).is_err() || hard < needed {
-        tracing::warn!(
-            limit = soft.max(needed.min(hard)),
-            needed,
-            "the limit of open files is below server.connections_max"
-        );
-    }
+    let raised = setrlimit(Resource::RLIMIT_NOFILE, needed.min(hard), hard).is_ok();
+    let limit = if raised { needed.min(hard) } else { soft };
+    if limit >= needed { Ok(()) } else { Err(limit.saturating_sub(DESCRIPTORS_BESIDE_CLIENTS)) }
 }

@@ -17,8 +17,8 @@ pub struct SimHost {
 }
 
 impl Host for SimHost {
-    fn password(&self) -> &str {
-        if self.has_password { PASSWORD } else { "" }
+    fn password(&self) -> String {
+        (if self.has_password { PASSWORD } else { "" }).to_owned()
     }
 
     fn databases(&self) -> u16 {

@@ -50,8 +50,8 @@ fn run(context: &mut SessionContext<'_>, words: Words<'_>) -> Outcome {
 
 /// Authenticates the client. Where no password is set, every password of the only user is right, as in Redis.
 pub(super) fn authenticate(context: &mut SessionContext<'_>, user: &[u8], password: &[u8]) -> Outcome {
-    let expected = context.host.password().as_bytes();
-    let right = expected.is_empty() || bool::from(expected.ct_eq(password));
+    let expected = context.host.password();
+    let right = expected.is_empty() || bool::from(expected.as_bytes().ct_eq(password));
     if user != USER || !right {
         return Err(WRONG_PASSWORD);
     }

@@ -22,14 +22,9 @@ impl Session {
         surroundings: &Surroundings<'_>,
         meter: &mut Meter<'_>,
     ) {
-        let command = match self.look_up(buffer).and_then(|command| self.allow(command)) {
+        let command = match self.look_up(buffer, surroundings).and_then(|command| self.allow(command)) {
             Ok(command) => command,
-            Err(line) => {
-                if let Some(transaction) = &mut self.transaction {
-                    transaction.is_aborted = true;
-                }
-                return self.refuse(&line, surroundings.counters);
-            }
+            Err(line) => return self.refuse_request(buffer, &line, surroundings.counters),
         };
         let words = Words::new(buffer, self.decoder.words());
         if self.transaction.is_some() && is_queued(command) {
@@ -98,7 +93,11 @@ impl Session {
 
     /// The command that is asked for, or the line that refuses the request.
     #[inline]
-    fn look_up(&mut self, buffer: &[u8]) -> Result<&'static Command, String> {
+    fn look_up(
+        &mut self,
+        buffer: &[u8],
+        surroundings: &Surroundings<'_>,
+    ) -> Result<&'static Command, String> {
         let words = Words::new(buffer, self.decoder.words());
         let command = match &self.last_command {
             // Pipelines repeat their command, spelled alike.
@@ -113,6 +112,12 @@ impl Session {
             }
         };
         if !self.client.authenticated && !command.spec.flags.has(Flags::NO_AUTH) {
+            if surroundings.host.password().is_empty() {
+                // It was taken away since the client came.
+                self.client.authenticated = true;
+                self.decoder.set_authenticated(true);
+                return Ok(command);
+            }
             return Err("NOAUTH Authentication required.".to_owned());
         }
         Ok(command)

@@ -1,6 +1,8 @@
 //! `CONFIG <subcommand>`: the settings by their Redis names.
 
 mod get;
+mod resetstat;
+mod set;
 
 use crate::context::SessionContext;
 use crate::documentation::{help_spec, reply_help};
@@ -15,7 +17,7 @@ pub static SPEC: Spec = Spec {
     complexity: "Depends on subcommand.",
     group: Group::Server,
     arity: -2,
-    run: Run::Container(&[&get::SPEC, &HELP]),
+    run: Run::Container(&[&get::SPEC, &resetstat::SPEC, &set::SPEC, &HELP]),
     ..Spec::BLANK
 };
 
@@ -38,7 +40,10 @@ mod tests {
             (
                 "CONFIG HELP",
                 "1) CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:\n2) GET parameter [parameter ...]\n\
-                 3)     Returns the effective values of configuration parameters.\n4) HELP\n5)     Print this help.",
+                 3)     Returns the effective values of configuration parameters.\n4) RESETSTAT\n\
+                 5)     Counts anew from here on what INFO counts.\n6) SET parameter value [parameter value ...]\n\
+                 7)     Sets configuration parameters while the server runs, all of them or none.\n8) HELP\n\
+                 9)     Print this help.",
             ),
         ]);
     }

@@ -2,6 +2,8 @@
 
 use mayfly_store::{Database, Keyspace, UnixMillis};
 
+use crate::host::ShardFacts;
+
 /// Sums over all shards.
 pub(super) struct Totals {
     pub used_bytes: usize,
@@ -46,6 +48,14 @@ impl Totals {
         for (totals, index) in self.databases.iter_mut().zip(0..keyspace.databases()) {
             totals.add(keyspace.database(index), now);
         }
+    }
+
+    /// Takes away what was counted before the statistics were reset.
+    pub fn subtract(&mut self, before: ShardFacts) {
+        self.expired_by_wheel -= before.expired_by_wheel;
+        self.expired_on_access -= before.expired_on_access;
+        self.hits -= before.hits;
+        self.misses -= before.misses;
     }
 }
 

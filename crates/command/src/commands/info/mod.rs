@@ -69,7 +69,9 @@ impl Facts {
         for keyspace in context.data.keyspaces() {
             totals.add(keyspace, now);
         }
-        Facts { host: context.host.facts(), totals, shards: context.data.shard_count(), now_ms: now.0 }
+        let host = context.host.facts();
+        totals.subtract(host.shards_at_reset);
+        Facts { host, totals, shards: context.data.shard_count(), now_ms: now.0 }
     }
 }
 
