@@ -8,6 +8,7 @@ mod harness;
 mod atomicity;
 mod backpressure;
 mod channels;
+mod client_commands;
 mod configuration;
 mod connections;
 mod documents;

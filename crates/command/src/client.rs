@@ -19,6 +19,8 @@ pub struct ClientState {
     pub database: u16,
     /// Whether commands other than those flagged `no_auth` are allowed.
     pub authenticated: bool,
+    /// Whether the client wants replies: `CLIENT REPLY`.
+    pub reply_mode: ReplyMode,
     /// Set by `QUIT` and by errors that end the connection: nothing more is read, replies are still written.
     pub closing: bool,
 }
@@ -26,7 +28,14 @@ pub struct ClientState {
 impl ClientState {
     /// A client that has just connected.
     pub fn new(card: Arc<ClientCard>, authenticated: bool) -> Self {
-        ClientState { card, protocol: Protocol::Resp2, database: 0, authenticated, closing: false }
+        ClientState {
+            card,
+            protocol: Protocol::Resp2,
+            database: 0,
+            authenticated,
+            reply_mode: ReplyMode::On,
+            closing: false,
+        }
     }
 
     /// Changes the protocol here and on the card.
@@ -40,6 +49,19 @@ impl ClientState {
         self.database = database;
         self.card.database.store(database, Relaxed);
     }
+}
+
+/// Whether a client wants replies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReplyMode {
+    /// To every request.
+    On,
+    /// To none.
+    Off,
+    /// Not to the next request.
+    SkipNext,
+    /// Not to the request at hand.
+    Skip,
 }
 
 /// What other sessions may read about a client.
@@ -75,6 +97,10 @@ pub struct ClientCard {
     pub input_waiting_bytes: AtomicU64,
     /// Bytes of replies not yet sent.
     pub output_waiting_bytes: AtomicU64,
+    /// Channels and patterns that it listens to.
+    pub subscriptions: AtomicU64,
+    /// Somebody has closed it: nothing more is read of it.
+    pub disconnected: AtomicBool,
     names: Mutex<ClientNames>,
 }
 
@@ -108,6 +134,8 @@ impl ClientCard {
             output_bytes: AtomicU64::new(0),
             input_waiting_bytes: AtomicU64::new(0),
             output_waiting_bytes: AtomicU64::new(0),
+            subscriptions: AtomicU64::new(0),
+            disconnected: AtomicBool::new(false),
             names: Mutex::default(),
         }
     }

@@ -32,6 +32,9 @@ pub trait Host: Send + Sync {
     /// Every connected client.
     fn clients(&self) -> Vec<Arc<ClientCard>>;
 
+    /// Closes these clients: nothing that they send from here on is read.
+    fn disconnect(&self, _: &[Arc<ClientCard>]) {}
+
     /// Numbers and facts for `INFO`.
     fn facts(&self) -> HostFacts;
 

@@ -33,7 +33,7 @@ mod testing;
 pub mod words;
 
 pub use changes::{Change, Changes, Class};
-pub use client::{ClientCard, ClientState};
+pub use client::{ClientCard, ClientState, ReplyMode};
 pub use context::{Data, DataContext, SessionContext, Shards};
 pub use error::{CommandError, Outcome};
 pub use host::{CommandFacts, Host, HostFacts, ShardFacts};

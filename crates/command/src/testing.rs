@@ -215,6 +215,7 @@ pub struct TestHost {
     pub clients: Vec<Arc<ClientCard>>,
     pub shut_down: AtomicBool,
     pub shards_at_reset: Mutex<ShardFacts>,
+    pub disconnected: Mutex<Vec<u64>>,
 }
 
 impl Host for TestHost {
@@ -246,6 +247,10 @@ impl Host for TestHost {
 
     fn clients(&self) -> Vec<Arc<ClientCard>> {
         self.clients.clone()
+    }
+
+    fn disconnect(&self, clients: &[Arc<ClientCard>]) {
+        self.disconnected.lock().unwrap().extend(clients.iter().map(|card| card.id));
     }
 
     fn facts(&self) -> HostFacts {

@@ -18,12 +18,15 @@ pub struct Lanes {
     lanes: Vec<Lane>,
     waiting: usize,
     held_bytes: usize,
+    muted: bool,
 }
 
 #[derive(Debug)]
 struct Run {
     lane: u16,
     count: u32,
+    /// The replies are dropped when their turn comes.
+    muted: bool,
 }
 
 #[derive(Debug, Default)]
@@ -54,12 +57,17 @@ impl Lanes {
         Lanes { lanes: (0..lanes).map(|_| Lane::default()).collect(), ..Lanes::default() }
     }
 
+    /// Whether the replies that are expected from here on are dropped.
+    pub fn mute(&mut self, muted: bool) {
+        self.muted = muted;
+    }
+
     /// One more reply will come on `lane`, after all that were expected before.
     pub fn expect(&mut self, lane: u16) {
         self.waiting += 1;
         match self.order.back_mut() {
-            Some(run) if run.lane == lane => run.count += 1,
-            _ => self.order.push_back(Run { lane, count: 1 }),
+            Some(run) if run.lane == lane && run.muted == self.muted => run.count += 1,
+            _ => self.order.push_back(Run { lane, count: 1, muted: self.muted }),
         }
     }
 
@@ -90,7 +98,9 @@ impl Lanes {
             let start = chunk.start();
             chunk.next += taken;
             let bytes = &chunk.replies.bytes[start..chunk.start()];
-            out.extend_from_slice(bytes);
+            if !run.muted {
+                out.extend_from_slice(bytes);
+            }
             self.held_bytes -= bytes.len();
             self.waiting -= taken;
             run.count -= taken as u32;
@@ -137,6 +147,20 @@ mod tests {
         assert_eq!((lanes.waiting(), lanes.held_bytes()), (4, 3));
         lanes.put(replies(2, &["c"]));
         assert_eq!(drained(&mut lanes), "cdef");
+        assert_eq!((lanes.waiting(), lanes.held_bytes()), (0, 0));
+    }
+
+    #[test]
+    fn muted_replies_are_dropped_in_their_turn() {
+        let mut lanes = Lanes::new(2);
+        for (lane, muted) in [(0, false), (0, true), (1, true), (0, false)] {
+            lanes.mute(muted);
+            lanes.expect(lane);
+        }
+        lanes.put(replies(0, &["a", "b", "d"]));
+        assert_eq!(drained(&mut lanes), "a");
+        lanes.put(replies(1, &["c"]));
+        assert_eq!(drained(&mut lanes), "d");
         assert_eq!((lanes.waiting(), lanes.held_bytes()), (0, 0));
     }
 

@@ -51,9 +51,10 @@ impl Clients {
         self.cards().remove(&id);
     }
 
-    /// The cards of all clients, oldest first.
+    /// The cards of all clients but those that are being disconnected, oldest first.
     pub fn all(&self) -> Vec<Arc<ClientCard>> {
         let mut all: Vec<_> = self.cards().values().cloned().collect();
+        all.retain(|card| !card.disconnected.load(Relaxed));
         all.sort_unstable_by_key(|card| card.id);
         all
     }

@@ -7,7 +7,7 @@
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::task::{Poll, ready};
 use std::time::Duration;
 
@@ -47,6 +47,11 @@ pub struct Deliver(pub Push);
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Drain;
+
+/// Look at the card: somebody has closed this connection.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct HangUp;
 
 /// The actor of one connection.
 pub struct Connection {
@@ -96,6 +101,9 @@ impl Connection {
     /// Moves bytes in both directions as far as they go; ready when the connection is over.
     fn drive(&mut self, context: &Context<Self>, task: &mut std::task::Context<'_>) -> Poll<Ended> {
         for _ in 0..BURSTS_A_TURN {
+            if self.card.disconnected.load(Acquire) {
+                return Poll::Ready(Ended::Disconnected);
+            }
             self.take_replies();
             if self.session.is_overflowed() || self.unsent() > self.output_bytes_max() {
                 return Poll::Ready(Ended::Overflow);
@@ -281,6 +289,8 @@ impl Connection {
 enum Ended {
     /// Everything was answered.
     Finished,
+    /// Another client has closed it.
+    Disconnected,
     /// The client does not read its replies.
     Overflow,
     /// The socket failed.
@@ -320,7 +330,7 @@ impl ActorFuture<Connection> for Drive {
         let ended = ready!(connection.drive(context, task));
         let client = &connection.card.address;
         match ended {
-            Ended::Finished => {}
+            Ended::Finished | Ended::Disconnected => {}
             Ended::Overflow => {
                 connection.thread.counters.output_overflows.add(1);
                 let waiting_bytes = connection.unsent() + connection.session.held_bytes();
@@ -349,6 +359,13 @@ impl Handler<Deliver> for Connection {
     fn handle(&mut self, Deliver(push): Deliver, _: &mut Self::Context) {
         self.session.push(&push);
     }
+}
+
+impl Handler<HangUp> for Connection {
+    type Result = ();
+
+    /// [`Drive`] is polled after this and sees the card.
+    fn handle(&mut self, _: HangUp, _: &mut Self::Context) {}
 }
 
 impl Handler<WatchIdleness> for Connection {

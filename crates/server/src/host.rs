@@ -1,6 +1,9 @@
 //! The process as commands and metrics see it: config, clients, counters, clock, shutdown.
 
-use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicU16,
+    Ordering::{Relaxed, Release},
+};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use mayfly_command::{ClientCard, CommandFacts, Host, HostFacts, ShardFacts, Table};
@@ -11,7 +14,7 @@ use tokio::sync::watch;
 use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::sampler::Samples;
-use crate::shard::WatchIdleness;
+use crate::shard::{Disconnect, WatchIdleness};
 use crate::system;
 use crate::thread::ShardPeer;
 
@@ -133,6 +136,15 @@ impl Host for ServerHost {
 
     fn clients(&self) -> Vec<Arc<ClientCard>> {
         self.clients.all()
+    }
+
+    /// Who lives on which thread is known to the threads alone, so each is told of all.
+    fn disconnect(&self, clients: &[Arc<ClientCard>]) {
+        let ids: Arc<[u64]> = clients.iter().map(|card| card.id).collect();
+        clients.iter().for_each(|card| card.disconnected.store(true, Release));
+        for shard in self.shards.get().into_iter().flatten().filter(|_| !ids.is_empty()) {
+            shard.address.do_send(Disconnect(Arc::clone(&ids)));
+        }
     }
 
     fn facts(&self) -> HostFacts {

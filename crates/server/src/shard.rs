@@ -8,7 +8,7 @@ use actix::{Actor, Context, Handler, Message, MessageResult};
 use mayfly_engine::Work;
 use tokio::net::TcpStream;
 
-use crate::connection::{Connection, Drain};
+use crate::connection::{Connection, Drain, HangUp};
 use crate::metrics::ShardSample;
 use crate::thread::{ReplyTo, ShardPeer, Thread};
 
@@ -44,6 +44,11 @@ pub struct DrainConnections;
 #[derive(Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct WatchIdleness;
+
+/// Those of these clients that live on this thread are to be closed at once.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Disconnect(pub Arc<[u64]>);
 
 /// A look at what the shard holds and measured, for metrics.
 #[derive(Message)]
@@ -124,6 +129,17 @@ impl Handler<DrainConnections> for ShardActor {
     fn handle(&mut self, _: DrainConnections, _: &mut Self::Context) {
         for connection in self.thread.connections.borrow().values() {
             connection.do_send(Drain);
+        }
+    }
+}
+
+impl Handler<Disconnect> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, Disconnect(clients): Disconnect, _: &mut Self::Context) {
+        let connections = self.thread.connections.borrow();
+        for connection in clients.iter().filter_map(|client| connections.get(client)) {
+            connection.do_send(HangUp);
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use mayfly_resp::Protocol;
 
+use crate::client::ReplyMode;
 use crate::context::SessionContext;
 use crate::error::Outcome;
 use crate::spec::{Flags, Group, Run, Spec};
@@ -30,6 +31,7 @@ fn run(context: &mut SessionContext<'_>, _: Words<'_>) -> Outcome {
     context.set_protocol(Protocol::Resp2);
     let client = &mut *context.client;
     client.set_database(0);
+    client.reply_mode = ReplyMode::On;
     client.authenticated = context.host.password().is_empty();
     client.card.names().name.clear();
     client.card.no_evict.store(false, Relaxed);

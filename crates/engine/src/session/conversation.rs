@@ -1,6 +1,8 @@
 //! What a conversation may be in the middle of: a transaction, watched keys, subscriptions.
 
-use mayfly_command::{Command, Run, ShardId, Step, Words};
+use std::sync::atomic::Ordering::Relaxed;
+
+use mayfly_command::{Command, ReplyMode, Run, ShardId, Step, Words};
 use mayfly_resp::{Protocol, ReplyWriter};
 
 use super::requests::insert_sorted;
@@ -22,7 +24,7 @@ impl Session {
                 command.full_name()
             ));
         }
-        if self.transaction.is_some() && is_subscribing(command) {
+        if self.transaction.is_some() && (is_subscribing(command) || command.full_name() == "client|reply") {
             return Err("ERR Command not allowed inside a transaction".to_owned());
         }
         Ok(command)
@@ -62,6 +64,32 @@ impl Session {
         self.answered();
     }
 
+    /// Notes how many channels and patterns the client listens to, here and on its card.
+    pub(super) fn count_subscriptions(&mut self, subscriptions: usize) {
+        self.subscriptions = subscriptions;
+        self.client.card.subscriptions.store(subscriptions as u64, Relaxed);
+    }
+
+    /// Before a request: says whether its reply is wanted.
+    #[inline]
+    pub(super) fn begin_reply(&mut self) {
+        match self.client.reply_mode {
+            ReplyMode::On => return,
+            ReplyMode::SkipNext => self.client.reply_mode = ReplyMode::Skip,
+            ReplyMode::Off | ReplyMode::Skip => {}
+        }
+        self.lanes.mute(true);
+    }
+
+    /// After a request: what was to be skipped is skipped.
+    #[inline]
+    pub(super) fn end_reply(&mut self) {
+        if self.client.reply_mode == ReplyMode::Skip {
+            self.client.reply_mode = ReplyMode::On;
+            self.lanes.mute(false);
+        }
+    }
+
     /// Watches no key any more.
     pub(super) fn unwatch(&mut self) {
         if self.watch.take().is_some() {
@@ -76,7 +104,7 @@ impl Session {
         self.transaction = None;
         self.unwatch();
         if self.subscriptions > 0 {
-            self.subscriptions = 0;
+            self.count_subscriptions(0);
             self.forgets.push(Outgoing::Unsubscribe(self.client.card.id));
         }
     }
@@ -135,7 +163,7 @@ pub(super) fn is_queued(command: &'static Command) -> bool {
     !at_once && !matches!(command.full_name(), "quit" | "reset")
 }
 
-fn is_subscribing(command: &'static Command) -> bool {
+pub(super) fn is_subscribing(command: &'static Command) -> bool {
     matches!(command.spec.run, Run::Step(Step::Subscribe(_) | Step::Unsubscribe(_)))
 }
 

@@ -156,7 +156,9 @@ impl Session {
                 Ok(Decoded::Incomplete) => break,
                 Ok(Decoded::Request) => {
                     calls += 1;
+                    self.begin_reply();
                     self.take_request(buffer, surroundings, &mut meter);
+                    self.end_reply();
                 }
                 Err(error) => {
                     surroundings.counters.protocol_errors.add(1);
@@ -177,7 +179,9 @@ impl Session {
     /// Takes the replies to one batch.
     pub fn accept(&mut self, mut replies: Replies) {
         self.overflowed |= replies.overflow;
-        self.subscriptions = replies.subscriptions.unwrap_or(self.subscriptions);
+        if let Some(subscriptions) = replies.subscriptions {
+            self.count_subscriptions(subscriptions);
+        }
         if replies.lane == self.router.shards() {
             self.joint_in_flight = false;
         }

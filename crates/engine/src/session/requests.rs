@@ -3,11 +3,12 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use mayfly_command::{
-    ClientState, Command, CommandError, Flags, Router, Run, SessionContext, ShardId, Step, Table, Words,
+    ClientState, Command, CommandError, Flags, ReplyMode, Router, Run, SessionContext, ShardId, Step, Table,
+    Words,
 };
 use mayfly_resp::{Protocol, ReplyWriter, Span};
 
-use super::conversation::is_queued;
+use super::conversation::{is_queued, is_subscribing};
 use super::{Session, Surroundings};
 use crate::batch::{Batch, Call, CallKind, ReplyRoom};
 use crate::counters::ThreadCounters;
@@ -24,11 +25,20 @@ impl Session {
     ) {
         let command = match self.look_up(buffer, surroundings).and_then(|command| self.allow(command)) {
             Ok(command) => command,
-            Err(line) => return self.refuse_request(buffer, &line, surroundings.counters),
+            Err(line) => {
+                if let Some(transaction) = &mut self.transaction {
+                    transaction.is_aborted = true;
+                }
+                return self.refuse(&line, surroundings.counters);
+            }
         };
         let words = Words::new(buffer, self.decoder.words());
         if self.transaction.is_some() && is_queued(command) {
             return self.queue(command, buffer, surroundings.counters);
+        }
+        if self.client.reply_mode != ReplyMode::On && is_subscribing(command) {
+            // Its confirmations count as messages, which come whatever the mode.
+            self.lanes.mute(false);
         }
         match route(command, words, &self.router) {
             Route::Session => self.answer(command, buffer, surroundings, meter),
@@ -149,6 +159,10 @@ impl Session {
         let was_authenticated = self.client.authenticated;
         if run_here(&mut self.client, command, words, surroundings, &mut self.local.bytes) {
             meter.error();
+        }
+        if self.client.reply_mode == ReplyMode::On {
+            // It may have been turned on just now.
+            self.lanes.mute(false);
         }
         if self.local.bytes.len() > before {
             self.answered();

@@ -1,6 +1,7 @@
 //! One client as one line, as `CLIENT INFO` and `CLIENT LIST` show it: Redis' fields in Redis' order.
 //!
-//! Fields about what Mayfly does not have (subscriptions, transactions, `WATCH`, tracking) say that there is none.
+//! Fields about what a client's card does not tell (how many subscriptions of each kind, transactions, `WATCH`)
+//! and what Mayfly does not have (tracking) say that there is none.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -43,11 +44,12 @@ pub(super) fn line(card: &ClientCard, now: UnixMillis, running: Option<&str>) ->
 }
 
 /// `N` for a client about which there is nothing special to say.
-fn flags(card: &ClientCard) -> &'static str {
-    match (card.no_evict.load(Relaxed), card.no_touch.load(Relaxed)) {
-        (false, false) => "N",
-        (true, false) => "e",
-        (false, true) => "T",
-        (true, true) => "eT",
-    }
+fn flags(card: &ClientCard) -> String {
+    let flags = [
+        ('P', card.subscriptions.load(Relaxed) > 0),
+        ('e', card.no_evict.load(Relaxed)),
+        ('T', card.no_touch.load(Relaxed)),
+    ];
+    let flags: String = flags.iter().filter(|(_, holds)| *holds).map(|(flag, _)| *flag).collect();
+    if flags.is_empty() { "N".to_owned() } else { flags }
 }

@@ -1,9 +1,11 @@
 //! `CLIENT LIST [TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]`
 
+use super::kind::{ClientKind, TYPES};
 use super::line::line;
 use crate::argument::Argument;
+use crate::client::ClientCard;
 use crate::context::SessionContext;
-use crate::error::{CommandError, Outcome, shown};
+use crate::error::{CommandError, Outcome};
 use crate::number;
 use crate::spec::{Flags, Group, Run, Spec};
 use crate::words::{Words, is};
@@ -24,20 +26,13 @@ pub static SPEC: Spec = Spec {
     ..Spec::BLANK
 };
 
-const TYPES: [Argument; 4] = [
-    Argument::flag("normal", "NORMAL"),
-    Argument::flag("master", "MASTER"),
-    Argument::flag("replica", "REPLICA"),
-    Argument::flag("pubsub", "PUBSUB"),
-];
-
 const BAD_ID: CommandError = CommandError::fixed("ERR Invalid client ID");
 
 fn run(context: &mut SessionContext<'_>, words: Words<'_>) -> Outcome {
     let filter = Filter::parse(words)?;
     let (own, now) = (context.client.card.id, context.now());
     let mut clients = context.clients();
-    clients.retain(|card| filter.shows(card.id));
+    clients.retain(|card| filter.shows(card));
     clients.sort_unstable_by_key(|card| card.id);
     let mut text = String::new();
     for card in clients {
@@ -50,7 +45,7 @@ fn run(context: &mut SessionContext<'_>, words: Words<'_>) -> Outcome {
 /// Which clients to show.
 enum Filter {
     All,
-    None,
+    Kind(ClientKind),
     /// Sorted.
     Ids(Vec<i64>),
 }
@@ -59,7 +54,9 @@ impl Filter {
     fn parse(words: Words<'_>) -> Result<Self, CommandError> {
         match words.get(2) {
             None => Ok(Filter::All),
-            Some(option) if is(option, "type") && words.len() == 4 => Self::of_type(words.at(3)),
+            Some(option) if is(option, "type") && words.len() == 4 => {
+                Ok(Filter::Kind(ClientKind::parse(words.at(3))?))
+            }
             Some(option) if is(option, "id") && words.len() > 3 => {
                 let ids = words.from(3).map(|word| number::integer(word).ok_or(BAD_ID));
                 let mut ids: Vec<i64> = ids.collect::<Result<_, _>>()?;
@@ -70,22 +67,11 @@ impl Filter {
         }
     }
 
-    /// Every client is a normal one.
-    fn of_type(word: &[u8]) -> Result<Self, CommandError> {
-        match word {
-            word if is(word, "normal") => Ok(Filter::All),
-            word if ["slave", "replica", "pubsub", "master"].iter().any(|name| is(word, name)) => {
-                Ok(Filter::None)
-            }
-            word => Err(CommandError::text(format!("ERR Unknown client type '{}'", shown(word, 128)))),
-        }
-    }
-
-    fn shows(&self, id: u64) -> bool {
+    fn shows(&self, card: &ClientCard) -> bool {
         match self {
             Filter::All => true,
-            Filter::None => false,
-            Filter::Ids(ids) => i64::try_from(id).is_ok_and(|id| ids.binary_search(&id).is_ok()),
+            Filter::Kind(kind) => *kind == ClientKind::of(card),
+            Filter::Ids(ids) => i64::try_from(card.id).is_ok_and(|id| ids.binary_search(&id).is_ok()),
         }
     }
 }

@@ -3,12 +3,16 @@
 mod getname;
 mod id;
 mod info;
+mod kill;
+mod kind;
 mod line;
 mod list;
 mod no_evict;
 mod no_touch;
+mod reply;
 mod setinfo;
 pub(super) mod setname;
+mod unblock;
 
 use crate::argument::Argument;
 use crate::context::SessionContext;
@@ -28,11 +32,14 @@ pub static SPEC: Spec = Spec {
         &getname::SPEC,
         &id::SPEC,
         &info::SPEC,
+        &kill::SPEC,
         &list::SPEC,
         &no_evict::SPEC,
         &no_touch::SPEC,
+        &reply::SPEC,
         &setinfo::SPEC,
         &setname::SPEC,
+        &unblock::SPEC,
         &HELP,
     ]),
     ..Spec::BLANK
@@ -86,6 +93,6 @@ mod tests {
         assert!(help.contains("CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:\n"), "{help}");
         assert!(help.contains(") SETNAME connection-name\n"), "{help}");
         assert!(help.contains(") NO-EVICT <ON | OFF>\n"), "{help}");
-        assert!(help.ends_with(") HELP\n19)     Print this help."), "{help}");
+        assert!(help.ends_with(") HELP\n25)     Print this help."), "{help}");
     }
 }
