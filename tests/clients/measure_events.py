@@ -21,7 +21,7 @@ import redis
 CHANNEL = "__keyevent@0__:expired"
 BATCH = 1_000
 # The near keys are written before the first of them is due; also what a subscriber waits in vain at the end.
-PREPARE_SECONDS = 20
+PREPARE_SECONDS = 10
 
 
 def main() -> None:
@@ -47,8 +47,12 @@ def main() -> None:
     write(client, options.near, near)
     if now_ms() >= first:
         sys.exit("the machine is too slow: the first deadline has passed before all keys were written")
+    time.sleep(max(0, first - now_ms()) / 1_000)
+    before = processor_time()
     lags = receiver.recv()
+    idle, passed = (after - before for before, after in zip(before, processor_time()))
     subscriber.join()
+    print(f"processors idle meanwhile: {100 * idle / passed:.0f} %")
     report(lags, options)
 
 
@@ -64,6 +68,13 @@ def parse_options() -> argparse.Namespace:
 
 def now_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+def processor_time() -> tuple[int, int]:
+    """How long the processors of this machine were idle, and how long there were any."""
+    with open("/proc/stat") as file:
+        spent = [int(word) for word in file.readline().split()[1:9]]
+    return spent[3], sum(spent)
 
 
 def write(client: redis.Redis, keys: int, name_and_deadline) -> None:
