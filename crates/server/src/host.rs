@@ -130,8 +130,8 @@ impl Host for ServerHost {
 
     fn reset_statistics(&self, shards: ShardFacts) {
         self.samples.resident_bytes_max.store(0, Relaxed);
-        let facts = HostFacts { shards_at_reset: shards, ..self.facts_since_start() };
-        *self.facts_at_reset.lock().unwrap_or_else(PoisonError::into_inner) = facts;
+        let mut at_reset = self.facts_at_reset.lock().unwrap_or_else(PoisonError::into_inner);
+        *at_reset = HostFacts { shards_at_reset: shards, ..self.facts_since_start() };
     }
 
     fn clients(&self) -> Vec<Arc<ClientCard>> {
@@ -148,8 +148,9 @@ impl Host for ServerHost {
     }
 
     fn facts(&self) -> HostFacts {
-        let mut facts = self.facts_since_start();
+        // Locked first: counters read after those of the reset are not behind them.
         let before = self.facts_at_reset.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut facts = self.facts_since_start();
         facts.shards_at_reset = before.shards_at_reset;
         facts.connections_total -= before.connections_total;
         facts.connections_rejected -= before.connections_rejected;

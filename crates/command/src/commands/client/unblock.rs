@@ -2,7 +2,7 @@
 
 use crate::argument::Argument;
 use crate::context::SessionContext;
-use crate::error::{CommandError, Outcome};
+use crate::error::{CommandError, Outcome, shown};
 use crate::number;
 use crate::spec::{Flags, Group, Run, Spec};
 use crate::words::{Words, is};
@@ -32,7 +32,12 @@ const BAD_REASON: CommandError =
 /// No command blocks, so nobody is ever unblocked.
 fn run(context: &mut SessionContext<'_>, words: Words<'_>) -> Outcome {
     match words.get(3) {
-        Some(_) if words.len() > 4 => return Err(CommandError::Syntax),
+        Some(_) if words.len() > 4 => {
+            return Err(CommandError::text(format!(
+                "ERR unknown subcommand or wrong number of arguments for '{}'. Try CLIENT HELP.",
+                shown(words.at(1), 128)
+            )));
+        }
         Some(reason) if !is(reason, "timeout") && !is(reason, "error") => return Err(BAD_REASON),
         _ => {}
     }
@@ -51,6 +56,10 @@ mod tests {
             ("CLIENT UNBLOCK 7", "(integer) 0"),
             ("CLIENT UNBLOCK 7 error", "(integer) 0"),
             ("CLIENT UNBLOCK 7 foo", "(error) ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"),
+            (
+                "CLIENT UNBLOCK 7 error x",
+                "(error) ERR unknown subcommand or wrong number of arguments for 'UNBLOCK'. Try CLIENT HELP.",
+            ),
             ("CLIENT UNBLOCK x", "(error) ERR value is not an integer or out of range"),
             ("CLIENT UNBLOCK", "(error) ERR wrong number of arguments for 'client|unblock' command"),
         ]);
