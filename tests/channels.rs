@@ -28,6 +28,10 @@ fn a_message_reaches_channels_and_patterns_in_order() {
             ("SPUBLISH news three", "(integer) 1"),
             ("PUBSUB CHANNELS", "1) \"news\""),
             ("PUBSUB CHANNELS x*", "(empty array)"),
+            (
+                "PUBSUB CHANNELS a b",
+                "(error) ERR unknown subcommand or wrong number of arguments for 'CHANNELS'. Try PUBSUB HELP.",
+            ),
             ("PUBSUB NUMSUB news other", "1) \"news\"\n2) (integer) 1\n3) \"other\"\n4) (integer) 0"),
             ("PUBSUB NUMPAT", "(integer) 1"),
             ("PUBSUB SHARDCHANNELS", "1) \"news\""),

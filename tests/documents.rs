@@ -11,6 +11,7 @@ fn the_tables_of_the_readme_are_those_of_the_code() {
         ("commands", mayfly_command::table::markdown()),
         ("settings", mayfly_config::render_markdown()),
         ("metrics", mayfly_server::metrics_markdown()),
+        ("differences", mayfly_differential::differences::markdown()),
     ];
     let text = fs::read_to_string(README).expect("there is a README.md");
     let updated = tables.iter().fold(text.clone(), |text, (name, table)| with_table(&text, name, table));

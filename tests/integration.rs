@@ -9,6 +9,7 @@ mod atomicity;
 mod backpressure;
 mod channels;
 mod client_commands;
+mod comparison;
 mod configuration;
 mod connections;
 mod documents;

@@ -53,6 +53,13 @@ fn what_cannot_be_queued_aborts_the_whole() {
         ("HGET a f", "\"1\""),
         ("MULTI", "OK"),
         ("HSET a f 3", QUEUED),
+        (
+            "EXEC now",
+            "(error) EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command",
+        ),
+        ("HGET a f", "\"1\""),
+        ("MULTI", "OK"),
+        ("HSET a f 3", QUEUED),
         ("DISCARD", "OK"),
         ("HGET a f", "\"1\""),
         ("MULTI", "OK"),

@@ -154,6 +154,8 @@ mod tests {
             ("EVENTS", "keymiss b"),
             ("SWAPDB 0 3", "OK"),
             ("EVENTS", "swapped @0 @3"),
+            ("SWAPDB 0 0", "OK"),
+            ("EVENTS", ""),
             ("EXPIRE b -1", "(integer) 1"),
             ("EVENTS", "del b"),
             ("HSET b f 1", "(integer) 1"),

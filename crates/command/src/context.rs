@@ -159,7 +159,9 @@ impl<'a> Data<'a> {
     /// Lets two logical databases change places.
     pub fn swap(&mut self, first: u16, second: u16) {
         self.keyspaces().for_each(|keyspace| keyspace.swap_databases(first, second));
-        self.changes.report_whole(Change::Swapped { first, second });
+        if first != second {
+            self.changes.report_whole(Change::Swapped { first, second });
+        }
     }
 
     /// Whether `key` exists in a logical database.

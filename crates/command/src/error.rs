@@ -96,9 +96,11 @@ pub fn unknown_subcommand(container: &str, word: &[u8]) -> CommandError {
     ))
 }
 
-/// The first `bytes_max` bytes of a client's word, as text.
+/// The first `bytes_max` bytes of a client's word, as text; it ends at a zero byte, as in Redis.
 pub fn shown(word: &[u8], bytes_max: usize) -> Cow<'_, str> {
-    String::from_utf8_lossy(&word[..word.len().min(bytes_max)])
+    let word = &word[..word.len().min(bytes_max)];
+    let end = word.iter().position(|&byte| byte == 0).unwrap_or(word.len());
+    String::from_utf8_lossy(&word[..end])
 }
 
 #[cfg(test)]
@@ -115,5 +117,7 @@ mod tests {
             error.line(""),
             format!("ERR unknown command 'foo', with args beginning with: '{}' ", "x".repeat(128))
         );
+        let error = unknown_command(b"f\0o", [&b"\0a"[..], b"b\0"].into_iter());
+        assert_eq!(error.line(""), "ERR unknown command 'f', with args beginning with: '' 'b' ");
     }
 }

@@ -285,6 +285,12 @@ impl<A: Clone> Runner<'_, A> {
                 });
                 reply.integer(receivers as i64);
             }
+            Step::ListChannels(_) if words.len() > 3 => {
+                let subcommand = String::from_utf8_lossy(words.at(1));
+                reply.error(&format!(
+                    "ERR unknown subcommand or wrong number of arguments for '{subcommand}'. Try PUBSUB HELP."
+                ));
+            }
             Step::ListChannels(kind) => {
                 let pattern = words.get(2).unwrap_or(b"*");
                 let observers = hand.observers().next();

@@ -4,12 +4,13 @@
 //! batch runs without anything in between, so that nothing more is needed for them to be atomic. Commands without
 //! data run here, before the batch leaves; their replies travel with it to take their places.
 
-use mayfly_command::{ClientState, Command, ShardId};
+use mayfly_command::{ClientState, Command, ShardId, Words};
 use mayfly_resp::{ReplyWriter, Span};
 
 use super::requests::{fresh_joint, insert_sorted, joint_over, run_here};
 use super::{Session, Surroundings};
 use crate::batch::{Batch, Call, CallKind};
+use crate::counters::ThreadCounters;
 use crate::meter::Meter;
 use crate::observers::WatchFlag;
 use crate::router::{Route, route};
@@ -69,6 +70,22 @@ impl Session {
         };
         built.append_to(batch, call, watch);
         self.lanes.expect(batch.lane);
+    }
+
+    /// Answers an error to a request that cannot run. Neither will the transaction it belongs to; an `EXEC` that
+    /// is wrong itself ends it, as in Redis.
+    pub(super) fn refuse_request(&mut self, buffer: &[u8], line: &str, counters: &ThreadCounters) {
+        let name = Words::new(buffer, self.decoder.words()).at(0);
+        if name.eq_ignore_ascii_case(b"exec") {
+            self.transaction = None;
+            self.unwatch();
+            let reason = line.strip_prefix("ERR ").unwrap_or(line);
+            return self.refuse(&format!("EXECABORT Transaction discarded because of: {reason}"), counters);
+        }
+        if let Some(transaction) = &mut self.transaction {
+            transaction.is_aborted = true;
+        }
+        self.refuse(line, counters);
     }
 
     fn build(&mut self, transaction: &Transaction, surroundings: &Surroundings<'_>) -> Built {

@@ -25,12 +25,7 @@ impl Session {
     ) {
         let command = match self.look_up(buffer, surroundings).and_then(|command| self.allow(command)) {
             Ok(command) => command,
-            Err(line) => {
-                if let Some(transaction) = &mut self.transaction {
-                    transaction.is_aborted = true;
-                }
-                return self.refuse(&line, surroundings.counters);
-            }
+            Err(line) => return self.refuse_request(buffer, &line, surroundings.counters),
         };
         let words = Words::new(buffer, self.decoder.words());
         if self.transaction.is_some() && is_queued(command) {

@@ -8,10 +8,12 @@ pub fn integer(word: &[u8]) -> Result<i64, String> {
     value.filter(|value| value.to_string().as_bytes() == word).ok_or_else(|| NOT_AN_INTEGER.to_owned())
 }
 
-/// A cursor: any unsigned number.
+/// A cursor: any unsigned number, also behind blanks and a plus. The simulator's clients send no other oddities.
 pub fn cursor(word: &[u8]) -> Result<u64, String> {
-    let is_number = !word.is_empty() && word.iter().all(u8::is_ascii_digit);
-    let value = std::str::from_utf8(word).ok().filter(|_| is_number).and_then(|text| text.parse().ok());
+    let text = std::str::from_utf8(word).unwrap_or_default().trim_start();
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let value = Some(digits).filter(|_| is_number).and_then(|digits| digits.parse().ok());
     value.ok_or_else(|| "ERR invalid cursor".to_owned())
 }
 
