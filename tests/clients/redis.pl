@@ -86,4 +86,10 @@ $subscriber->punsubscribe('wea*', $listener);
 is $redis->publish('news', 'lost'), 0, 'nobody listens any more';
 is $subscriber->ping, 'PONG', 'a subscriber becomes a client again';
 
+# It reconnects only if told to.
+my $lasting = connected(reconnect => 30, every => 10_000, name => 'lasting');
+my ($id) = $redis->client_list =~ /^id=(\d+) .* name=lasting /m;
+is $redis->client_kill('ID', $id), 1, 'the server closes a connection';
+is $lasting->hset('back', f => 'v'), 1, 'the client connects again';
+
 done_testing;

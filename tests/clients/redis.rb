@@ -127,4 +127,10 @@ expect('patterns, until unsubscribed', [%w[wea* weather rain], 0]) do
   [heard, other.publish('weather', 'lost')]
 end
 
+expect('connects again after the server closed the connection', [1, 1]) do
+  lasting = connected
+  id = lasting.call('CLIENT', 'ID')
+  [other.call('CLIENT', 'KILL', 'ID', id), lasting.hset('back', 'f', 'v')]
+end
+
 puts "1..#{$count}"
