@@ -154,8 +154,8 @@ pub enum Outgoing {
     Batch(ShardId, Batch),
     /// To several shards, ascending; it goes to the first.
     Joint(Vec<ShardId>, Batch),
-    /// To each of these shards: forget what the client of this number watches.
-    Unwatch(Vec<ShardId>, u64),
+    /// To these shards, ascending; it goes to the first: forget what the client of this number watches by this flag.
+    Unwatch(Vec<ShardId>, u64, WatchFlag),
     /// To all shards, ascending; it goes to the first: forget what the client of this number listens to.
     Unsubscribe(u64),
 }
@@ -169,8 +169,10 @@ pub enum Work<A> {
     Joint(Box<Joint<A>>),
     /// Your keyspace comes home, with who observes it.
     Return(Box<Keyspace>, Box<Observers<A>>),
-    /// Forget what the client of this number watches here.
-    Unwatch(u64),
+    /// Forget what the client of this number watches here by this flag, and pass on to the next of these shards. It
+    /// goes from shard to shard as a joint does, so that it cannot overtake one that watches; the client's next
+    /// watches, which can overtake it, have another flag.
+    Unwatch(Vec<ShardId>, u64, WatchFlag),
     /// Forget what the client of this number listens to, and pass on to the next shard. It goes from shard to shard
     /// as the joint does that subscribes, so that it cannot overtake one.
     Unsubscribe(u64),

@@ -60,7 +60,12 @@ impl<A: Clone> Observers<A> {
 
     /// Ends all watches of a client.
     pub fn unwatch(&mut self, client: u64) {
-        self.watches.remove(client);
+        self.watches.remove_if(client, |_| true);
+    }
+
+    /// Ends the watches of a client that raise this flag.
+    pub fn unwatch_by(&mut self, client: u64, flag: &WatchFlag) {
+        self.watches.remove_if(client, |watcher| Arc::ptr_eq(&watcher.flag, flag));
     }
 
     /// Something has changed: raises flags and pushes events.
@@ -132,14 +137,19 @@ impl Watches {
         self.by_client.entry(client).or_default().push(place);
     }
 
-    fn remove(&mut self, client: u64) {
-        for place in self.by_client.remove(&client).unwrap_or_default() {
-            if let Some(watchers) = self.by_key.get_mut(&place) {
-                watchers.retain(|watcher| watcher.client != client);
-                if watchers.is_empty() {
-                    self.by_key.remove(&place);
-                }
+    fn remove_if(&mut self, client: u64, is_over: impl Fn(&Watcher) -> bool) {
+        let mut places = self.by_client.remove(&client).unwrap_or_default();
+        places.retain(|place| {
+            let Some(watchers) = self.by_key.get_mut(place) else { return false };
+            watchers.retain(|watcher| watcher.client != client || !is_over(watcher));
+            let is_left = watchers.iter().any(|watcher| watcher.client == client);
+            if watchers.is_empty() {
+                self.by_key.remove(place);
             }
+            is_left
+        });
+        if !places.is_empty() {
+            self.by_client.insert(client, places);
         }
     }
 
@@ -192,6 +202,12 @@ mod tests {
         assert_eq!(observers.watched_by(1), [(0, b"a".to_vec())]);
         observers.unwatch(1);
         assert!(observers.are_watching());
+        let (old, new) = (WatchFlag::default(), WatchFlag::default());
+        observers.watch(3, 0, b"a", &old);
+        observers.watch(3, 0, b"b", &new);
+        observers.unwatch_by(3, &old);
+        assert_eq!(observers.watched_by(3), [(0, b"b".to_vec())]);
+        observers.unwatch_by(3, &new);
         observers.unwatch(2);
         assert!(!observers.are_watching() && observers.watches.by_client.is_empty());
     }

@@ -30,8 +30,8 @@ fn by_step(step: Step, command: &'static Command, words: Words<'_>, router: &Rou
     match step {
         Step::Multi | Step::Exec | Step::Discard | Step::Unwatch => Route::Session,
         Step::Watch => by_keys(command, words, router),
-        // Every shard has all subscriptions, so that none has to ask another.
-        Step::Subscribe(_) | Step::Unsubscribe(_) if router.shards() == 1 => to_shard(ShardId(0)),
+        // Every shard has all subscriptions, so that none has to ask another. With one shard it is a joint, too:
+        // its confirmation then comes by message, as what was published before does.
         Step::Subscribe(_) | Step::Unsubscribe(_) => Route::Shards(router.all().collect()),
         // The messages of one channel have one order.
         Step::Publish(_) => to_shard(router.shard_of(router.key(words.at(1)))),

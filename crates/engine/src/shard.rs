@@ -201,9 +201,12 @@ impl<A: Clone> Shard<A> {
                 effects.push(Effect::Reply(reply_to, replies));
             }
             Work::Joint(joint) => self.join(joint, moment, effects),
-            Work::Unwatch(client) => {
+            Work::Unwatch(shards, client, flag) => {
                 if let Some(observers) = &mut self.observers {
-                    observers.unwatch(client);
+                    observers.unwatch_by(client, &flag);
+                }
+                if let Some(&next) = shards.iter().find(|shard| **shard > self.id) {
+                    effects.push(Effect::Pass(next, Work::Unwatch(shards, client, flag)));
                 }
             }
             Work::Unsubscribe(client) => {

@@ -104,7 +104,7 @@ impl Fixture {
         sent.sort_by_key(|delivery| match delivery {
             Outgoing::Batch(shard, _) => (false, Reverse(*shard)),
             Outgoing::Joint(shards, _) => (true, Reverse(shards[0])),
-            Outgoing::Unwatch(..) | Outgoing::Unsubscribe(_) => (false, Reverse(ShardId(0))),
+            Outgoing::Unwatch(..) | Outgoing::Unsubscribe(_) => (true, Reverse(ShardId(0))),
         });
         for delivery in sent {
             match delivery {
@@ -112,8 +112,8 @@ impl Fixture {
                 Outgoing::Joint(shards, batch) => {
                     self.accept(shards[0], Work::joint(shards, batch, (), SHARDS));
                 }
-                Outgoing::Unwatch(shards, client) => {
-                    shards.into_iter().for_each(|shard| self.accept(shard, Work::Unwatch(client)));
+                Outgoing::Unwatch(shards, client, flag) => {
+                    self.accept(shards[0], Work::Unwatch(shards, client, flag));
                 }
                 Outgoing::Unsubscribe(client) => self.accept(ShardId(0), Work::Unsubscribe(client)),
             }
@@ -147,6 +147,11 @@ impl Fixture {
         std::iter::from_fn(|| reader.next_reply().expect("replies are well-formed"))
             .map(|reply| reply.to_string())
             .collect()
+    }
+
+    /// Whether no shard knows a watcher or a listener.
+    fn is_idle(&self) -> bool {
+        self.shards.iter().all(|shard| shard.observers().is_some_and(mayfly_engine::Observers::is_idle))
     }
 
     /// A conversation without delays: requests in, replies out.
@@ -392,4 +397,71 @@ fn the_read_buffer_is_free_once_its_requests_are_answered() {
     fixture.input = BytesMut::with_capacity(line.len() + 100);
     fixture.talk(&[&line, "EXISTS first second"]);
     assert!(fixture.input.try_reclaim(60_000), "somebody still holds the bytes of the requests");
+}
+
+#[test]
+fn a_transaction_over_two_shards_is_one_joint() {
+    let mut fixture = Fixture::new("", options());
+    assert_eq!(fixture.feed(&["MULTI", "HSET first f 1", "HSET second f 2", "PING", "EXEC"]), 1);
+    fixture.deliver();
+    let exec = "1) (integer) 1\n2) (integer) 1\n3) PONG";
+    assert_eq!(fixture.replies(), ["OK", "QUEUED", "QUEUED", "QUEUED", exec]);
+}
+
+#[test]
+fn a_watch_and_its_transaction_fit_in_one_burst() {
+    let mut fixture = Fixture::new("", options());
+    let replies = fixture.talk(&["WATCH first second", "MULTI", "HSET first f 1", "EXEC"]);
+    assert_eq!(replies, ["OK", "OK", "QUEUED", "1) (integer) 1"]);
+    // What it changes itself counts as well.
+    let replies = fixture.talk(&["WATCH first", "HSET first f 2", "MULTI", "PING", "EXEC"]);
+    assert_eq!(replies, ["OK", "(integer) 0", "OK", "QUEUED", "(nil)"]);
+    assert!(fixture.is_idle());
+}
+
+/// What is given up in the burst that began it must not reach a shard first.
+#[test]
+fn a_watch_that_is_given_up_in_its_own_burst_leaves_nothing_behind() {
+    for keys in ["second", "first second"] {
+        for ending in [&["UNWATCH"][..], &["MULTI", "DISCARD"], &["MULTI", "NOSUCH", "EXEC"], &["RESET"]] {
+            let mut fixture = Fixture::new("", options());
+            let watch = format!("WATCH {keys}");
+            let mut lines = vec!["EXISTS first second", watch.as_str()];
+            lines.extend(ending);
+            fixture.talk(&lines);
+            assert!(fixture.is_idle(), "{keys}, {ending:?}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_decoded_behind_a_subscription_until_it_is_confirmed() {
+    let mut fixture = Fixture::new("", options());
+    fixture.feed(&["PING", "SUBSCRIBE a", "GET first", "PING"]);
+    fixture.deliver();
+    assert_eq!(fixture.replies(), ["PONG", "1) \"subscribe\"\n2) \"a\"\n3) (integer) 1"]);
+    let replies = fixture.talk(&[]);
+    assert!(replies[0].starts_with("(error) ERR Can't execute 'get'"), "{replies:?}");
+    assert_eq!(replies[1], "1) \"pong\"\n2) \"\"");
+}
+
+#[test]
+fn messages_stand_between_the_replies_as_they_came() {
+    let mut fixture = Fixture::new("", options());
+    fixture.talk(&["HELLO 3", "SUBSCRIBE a"]);
+    fixture.feed(&["PUBLISH a x", "UNSUBSCRIBE a"]);
+    fixture.deliver();
+    let message = "1) \"message\"\n2) \"a\"\n3) \"x\"";
+    assert_eq!(fixture.replies(), [message, "(integer) 1", "1) \"unsubscribe\"\n2) \"a\"\n3) (integer) 0"]);
+}
+
+#[test]
+fn after_a_farewell_nothing_is_left() {
+    let mut fixture = Fixture::new("", options());
+    fixture.talk(&["WATCH first", "SUBSCRIBE a"]);
+    assert!(!fixture.is_idle());
+    let farewell = fixture.session.farewell();
+    fixture.sent.extend(farewell);
+    fixture.deliver();
+    assert!(fixture.is_idle());
 }

@@ -121,8 +121,8 @@ impl Thread {
                 self.send(first, Work::joint(shards, batch, reply_to(), self.router.shards()));
                 None
             }
-            Outgoing::Unwatch(shards, client) => {
-                shards.into_iter().for_each(|shard| self.send(shard, Work::Unwatch(client)));
+            Outgoing::Unwatch(shards, client, flag) => {
+                self.send(shards[0], Work::Unwatch(shards, client, flag));
                 None
             }
             Outgoing::Unsubscribe(client) => {

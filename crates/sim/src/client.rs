@@ -5,12 +5,15 @@ use std::collections::VecDeque;
 use bytes::BytesMut;
 use fastrand::Rng;
 use mayfly_command::cursor::Cursor;
-use mayfly_command::{Router, Run, Table};
+use mayfly_command::{Router, Run, Step, Table};
 use mayfly_resp::{Protocol, UNAUTHENTICATED_BULK_BYTES_MAX, UNAUTHENTICATED_WORDS_MAX, Value};
 
-use crate::conversation::{Conversation, Fate};
-use crate::expected::{Expected, parse, reply_end, shown, shown_words, step};
+use mayfly_engine::SessionOptions;
+
+use crate::conversation::{Conversation, Fate, Inner};
+use crate::expected::{Expected, elements, parse, reply_end, shown, shown_words, step};
 use crate::host::PASSWORD;
+use crate::listeners::Message;
 use crate::sampler::Sampler;
 
 /// Number of a client.
@@ -33,6 +36,12 @@ pub struct Client {
     /// What has not been answered, in order.
     requests: VecDeque<Request>,
     received: Vec<u8>,
+    /// Messages that were sent to it and have not arrived, in order.
+    messages: VecDeque<Message>,
+    /// Messages that were under way when it gave up its subscriptions: they may be dropped.
+    optional: VecDeque<Message>,
+    messages_sent: u64,
+    messages_received: u64,
     /// Where its last `SCAN` and `HSCAN` stopped.
     scan_cursor: Vec<u8>,
     hscan: Option<(Vec<u8>, Vec<u8>)>,
@@ -42,11 +51,14 @@ pub struct Client {
     script: Option<Vec<Value>>,
 }
 
+/// A request that has not been answered.
 #[derive(Debug)]
-struct Request {
+pub struct Request {
     words: Vec<Vec<u8>>,
     protocol: Protocol,
     reply: Pending,
+    /// If nothing may change places with a message: how many were sent before it was carried out.
+    messages_before: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -54,21 +66,25 @@ enum Pending {
     /// The session answers; so it must be.
     Known(Expected),
     /// Shards carry it out, in this database; their numbers as bits. Then `reply` is what they answered.
-    Data { database: u16, shards: u64, reply: Option<Vec<u8>> },
+    Data { database: u16, shards: u64, reply: Option<Vec<u8>>, inner: Vec<Inner> },
 }
 
 impl Client {
     /// A client that connects. With `is_scripted` it keeps its replies.
-    pub fn new(id: ClientId, has_password: bool, is_scripted: bool) -> Self {
+    pub fn new(id: ClientId, has_password: bool, is_scripted: bool, options: &SessionOptions) -> Self {
         Client {
             id,
             wire: BytesMut::new(),
             in_flight: 0,
             is_gone: false,
             replies: 0,
-            conversation: Conversation::new(id, has_password),
+            conversation: Conversation::new(id, has_password, options),
             requests: VecDeque::new(),
             received: Vec::new(),
+            messages: VecDeque::new(),
+            optional: VecDeque::new(),
+            messages_sent: 0,
+            messages_received: 0,
             scan_cursor: b"0".to_vec(),
             hscan: None,
             payload: None,
@@ -86,7 +102,13 @@ impl Client {
             if random.u32(..3_000) == 0 {
                 self.break_protocol();
             }
-            let words = self.follow_up(sampler.request(random, now), random);
+            let words = match random.u32(..60) {
+                0..6 if self.conversation.is_queuing() => vec![b"EXEC".to_vec()],
+                0..10 if self.conversation.is_restricted() => vec![b"UNSUBSCRIBE".to_vec()],
+                10..20 if self.conversation.is_restricted() => vec![b"PUNSUBSCRIBE".to_vec()],
+                20..30 if self.conversation.is_restricted() => vec![b"SUNSUBSCRIBE".to_vec()],
+                _ => self.follow_up(sampler.request(random, now), random),
+            };
             let is_small = words.len() <= UNAUTHENTICATED_WORDS_MAX as usize
                 && words.iter().all(|word| word.len() <= UNAUTHENTICATED_BULK_BYTES_MAX as usize);
             if is_small || self.conversation.is_authenticated() {
@@ -109,15 +131,65 @@ impl Client {
                 self.wire.extend_from_slice(b"\r\n");
             }
         }
-        let reply = match self.conversation.take(&words) {
-            Fate::Answered(expected) => Pending::Known(expected),
+        let before = self.conversation.protocol();
+        let fate = self.conversation.take(&words);
+        let (mut protocol, mut messages_before) = (before, None);
+        let reply = match fate {
+            Fate::Answered(expected) => {
+                protocol = self.conversation.protocol();
+                Pending::Known(expected)
+            }
             Fate::Data { name, database } => {
+                if name.ends_with("subscribe") {
+                    messages_before = Some(0);
+                }
                 let shards = shards_of(name, &words, router);
-                Pending::Data { database: database as u16, shards, reply: None }
+                Pending::Data { database: database as u16, shards, reply: None, inner: Vec::new() }
+            }
+            Fate::Transaction { calls, watched } => {
+                let data = calls.iter().filter(|call| call.answer.is_none());
+                let shards = data.map(|call| shards_of(call.name, &call.words, router));
+                let shards = shards.chain(watched.iter().map(|key| shard_bit(key, router)));
+                let shards = shards.fold(0, |bits, bit| bits | bit);
+                Pending::Data { database: 0, shards, reply: None, inner: calls }
             }
             Fate::Ignored => return,
         };
-        self.requests.push_back(Request { words, protocol: self.conversation.protocol(), reply });
+        self.requests.push_back(Request { words, protocol, reply, messages_before });
+    }
+
+    /// The client has given up its subscriptions: what has not arrived may never do so.
+    pub fn forgive_messages(&mut self) {
+        self.messages_sent -= self.messages.len() as u64;
+        self.optional.extend(self.messages.drain(..));
+    }
+
+    /// A message was sent to this client.
+    pub fn expect_message(&mut self, message: Message) {
+        self.messages_sent += 1;
+        self.messages.push_back(message);
+    }
+
+    /// A shard has carried out a transaction of this client: these calls, unless a watched key has changed.
+    ///
+    /// # Errors
+    /// It is not what the client has queued.
+    pub fn transaction_was_executed(
+        &mut self,
+        calls: &[Seen<'_>],
+        protocol: Protocol,
+        bytes: &[u8],
+        is_overflow: bool,
+    ) -> Result<(), String> {
+        let request = self.matching_request(&[b"exec"], calls, 0, protocol, bytes)?;
+        let Pending::Data { inner, .. } = &request.reply else { return Err("EXEC needs no data".to_owned()) };
+        let items = elements(bytes);
+        for (at, inner) in inner.iter().enumerate() {
+            if let (Some((expected, protocol)), Some(items), false) = (&inner.answer, &items, is_overflow) {
+                expected.check(items.get(at).copied().unwrap_or_default(), *protocol)?;
+            }
+        }
+        Ok(())
     }
 
     /// A shard has carried out a call of this client.
@@ -131,19 +203,36 @@ impl Client {
         protocol: Protocol,
         bytes: &[u8],
     ) -> Result<(), String> {
+        self.matching_request(words, &[], database, protocol, bytes).map(|_| ())
+    }
+
+    fn matching_request(
+        &mut self,
+        words: &[&[u8]],
+        calls: &[Seen<'_>],
+        database: u16,
+        protocol: Protocol,
+        bytes: &[u8],
+    ) -> Result<&mut Request, String> {
         self.in_flight = self.in_flight.checked_sub(1).ok_or("more calls were carried out than sent off")?;
         let mut before = 0;
         for request in &mut self.requests {
-            let Pending::Data { database: asked_in, shards, reply: reply @ None } = &mut request.reply else {
+            let Pending::Data { database: asked_in, shards, reply: reply @ None, inner } = &mut request.reply
+            else {
                 continue;
             };
-            if request.words == words && *asked_in == database && request.protocol == protocol {
+            if is_request(&request.words, words)
+                && *asked_in == database
+                && request.protocol == protocol
+                && are_queued(inner, calls)
+            {
                 if before & *shards != 0 {
                     return Err("it was carried out before an earlier call of its client on the same shard"
                         .to_owned());
                 }
                 *reply = Some(bytes.to_vec());
-                return Ok(());
+                request.messages_before = request.messages_before.map(|_| self.messages_sent);
+                return Ok(request);
             }
             before |= *shards;
         }
@@ -160,11 +249,37 @@ impl Client {
         while start < self.received.len()
             && let Some(length) = reply_end(&self.received[start..])
         {
-            let reply = self.received[start..start + length].to_vec();
-            start += length;
+            let frame = &self.received[start..start + length];
+            if let Some(message) = message_in(frame) {
+                start += length;
+                if self.optional.front() == Some(&message) {
+                    self.optional.pop_front();
+                    continue;
+                }
+                let expected = self.messages.pop_front();
+                if expected.as_ref() != Some(&message) {
+                    let message = shown_words(message.iter().map(|word| &word[..]));
+                    return Err(format!("the next message is {expected:?}, received {message}"));
+                }
+                self.messages_received += 1;
+                self.script.iter_mut().for_each(|script| script.extend(parse(frame)));
+                continue;
+            }
             let Some(request) = self.requests.pop_front() else {
-                return Err(format!("a reply that nobody asked for: {}", shown(&reply)));
+                return Err(format!("a reply that nobody asked for: {}", shown(frame)));
             };
+            // Confirmations come one a channel.
+            let length = request.length().unwrap_or(length).max(length);
+            let reply = self.received[start..self.received.len().min(start + length)].to_vec();
+            start += reply.len();
+            if request.messages_before.is_some_and(|before| before != self.messages_received) {
+                let received = self.messages_received;
+                let before = request.messages_before;
+                return Err(format!(
+                    "{}: {received} messages came before its reply, {before:?} must",
+                    request.shown()
+                ));
+            }
             request.check(&reply).map_err(|fault| format!("{}: {fault}", request.shown()))?;
             self.remember(&request, &reply);
             self.replies += 1;
@@ -181,6 +296,9 @@ impl Client {
         match self.requests.front() {
             Some(request) => {
                 Err(format!("{} requests without a reply, first {}", self.requests.len(), request.shown()))
+            }
+            None if !self.messages.is_empty() => {
+                Err(format!("{} messages have not come", self.messages.len()))
             }
             None if self.received.is_empty() => Ok(()),
             None => Err(format!("half a reply: {}", shown(&self.received))),
@@ -206,7 +324,8 @@ impl Client {
         self.wire.extend_from_slice(b"*1\r\n:5\r\n");
         if let Fate::Answered(expected) = self.conversation.protocol_error("expected '$', got ':'") {
             let protocol = self.conversation.protocol();
-            self.requests.push_back(Request { words: Vec::new(), protocol, reply: Pending::Known(expected) });
+            let reply = Pending::Known(expected);
+            self.requests.push_back(Request { words: Vec::new(), protocol, reply, messages_before: None });
         }
     }
 
@@ -253,6 +372,14 @@ impl Client {
 }
 
 impl Request {
+    /// How long its reply is, if that is known.
+    fn length(&self) -> Option<usize> {
+        match &self.reply {
+            Pending::Data { reply, .. } => reply.as_ref().map(Vec::len),
+            Pending::Known(_) => None,
+        }
+    }
+
     fn check(&self, bytes: &[u8]) -> Result<(), String> {
         match &self.reply {
             Pending::Known(expected) => expected.check(bytes, self.protocol),
@@ -275,13 +402,50 @@ impl Request {
 fn shards_of(name: &str, words: &[Vec<u8>], router: &Router) -> u64 {
     let Some(command) = Table::get().find_full(name.as_bytes()) else { return 0 };
     match command.spec.run {
-        Run::AllShards(_) | Run::Step(_) => u64::MAX,
+        Run::AllShards(_) | Run::Step(Step::Subscribe(_) | Step::Unsubscribe(_)) => u64::MAX,
+        Run::Step(Step::Publish(_)) => shard_bit(&words[1], router),
+        Run::Step(Step::ListChannels(_) | Step::CountListeners(_) | Step::CountPatterns) => 1,
         Run::Cursor(_) => 1 << Cursor::shard_of(&words[1], router).index(),
         _ => {
-            let keys = command.spec.key_positions(words.len()).map(|at| router.key(&words[at]));
-            keys.map(|key| 1 << router.shard_of(key).index()).fold(0, |bits, bit| bits | bit)
+            let keys = command.spec.key_positions(words.len());
+            keys.map(|at| shard_bit(&words[at], router)).fold(0, |bits, bit| bits | bit)
         }
     }
+}
+
+fn shard_bit(key: &[u8], router: &Router) -> u64 {
+    1 << router.shard_of(router.key(key)).index()
+}
+
+/// Whether these words are what was asked for; of `EXEC` the engine keeps no word.
+fn is_request(asked: &[Vec<u8>], words: &[&[u8]]) -> bool {
+    asked == words || matches!((asked, words), ([asked], [word]) if asked.eq_ignore_ascii_case(word))
+}
+
+/// A call of a transaction as it was seen: its words, its database, whether the session has answered it.
+pub type Seen<'a> = (Vec<&'a [u8]>, u16, bool);
+
+/// Whether a transaction is the one that was queued.
+fn are_queued(queued: &[Inner], calls: &[Seen<'_>]) -> bool {
+    let mut pairs = queued.iter().zip(calls);
+    queued.len() == calls.len()
+        && pairs.all(|(queued, (words, database, is_answered))| {
+            queued.answer.is_some() == *is_answered
+                && (*is_answered || (queued.words == *words && queued.database == usize::from(*database)))
+        })
+}
+
+/// The words of a message, if that is what a frame is. No reply of the simulated data looks like one.
+fn message_in(frame: &[u8]) -> Option<Message> {
+    if !matches!(frame.first(), Some(b'>' | b'*')) {
+        return None;
+    }
+    let (Value::Array(items) | Value::Push(items)) = parse(frame)? else { return None };
+    let words: Option<Message> = items.iter().map(|item| item.as_bytes().map(<[u8]>::to_vec)).collect();
+    let words = words?;
+    let is_message =
+        matches!((words.first()?.as_slice(), words.len()), (b"message" | b"smessage", 3) | (b"pmessage", 4));
+    is_message.then_some(words)
 }
 
 /// Whether a word can stand in an inline request as it is.

@@ -3,7 +3,10 @@
 //! The counterpart of the model for the state of one connection: database, protocol, name, standing. It sees a
 //! client's requests in the order they are sent, so it knows the answer before the session has read a byte.
 
-use mayfly_command::{Flags, Run, Table, Words};
+use std::collections::BTreeSet;
+
+use mayfly_command::{Flags, Run, Step, Table, Words};
+use mayfly_engine::SessionOptions;
 use mayfly_resp::{Protocol, Span};
 
 use crate::expected::{Expected, Reply};
@@ -20,6 +23,41 @@ pub struct Conversation {
     protocol: Protocol,
     name: Vec<u8>,
     over: bool,
+    limits: Limits,
+    transaction: Option<Transaction>,
+    /// Keys of `WATCH` that no transaction has used up.
+    watched: Vec<Vec<u8>>,
+    /// Channels, patterns and shard channels.
+    subscriptions: [BTreeSet<Vec<u8>>; 3],
+}
+
+/// Limits of one conversation.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    transaction_calls_max: usize,
+    transaction_bytes_max: usize,
+    watched_keys_max: usize,
+}
+
+/// Requests that wait for `EXEC`.
+#[derive(Debug, Default)]
+struct Transaction {
+    requests: Vec<(&'static str, Vec<Vec<u8>>)>,
+    bytes: usize,
+    is_aborted: bool,
+}
+
+/// A request of a transaction that is carried out.
+#[derive(Clone, Debug)]
+pub struct Inner {
+    /// Full name of the command.
+    pub name: &'static str,
+    /// Its words.
+    pub words: Vec<Vec<u8>>,
+    /// The database it is for.
+    pub database: usize,
+    /// What the session answers, if it needs no data.
+    pub answer: Option<(Expected, Protocol)>,
 }
 
 /// What must become of a request.
@@ -34,13 +72,29 @@ pub enum Fate {
         /// In this database.
         database: usize,
     },
+    /// Shards carry it out as one, if none of these keys has changed.
+    Transaction {
+        /// What was queued.
+        calls: Vec<Inner>,
+        /// The keys that were watched.
+        watched: Vec<Vec<u8>>,
+    },
     /// Nothing: the conversation was over before.
     Ignored,
 }
 
 impl Conversation {
     /// A connection that begins.
-    pub fn new(id: u64, has_password: bool) -> Self {
+    pub fn new(id: u64, has_password: bool, options: &SessionOptions) -> Self {
+        let limits = Limits {
+            transaction_calls_max: options.transaction.calls_max,
+            transaction_bytes_max: options.transaction.bytes_max,
+            watched_keys_max: options.watched_keys_max,
+        };
+        Conversation::begin(id, has_password, limits)
+    }
+
+    fn begin(id: u64, has_password: bool, limits: Limits) -> Self {
         Conversation {
             id,
             has_password,
@@ -49,7 +103,21 @@ impl Conversation {
             protocol: Protocol::Resp2,
             name: Vec::new(),
             over: false,
+            limits,
+            transaction: None,
+            watched: Vec::new(),
+            subscriptions: Default::default(),
         }
+    }
+
+    /// Whether requests are being queued.
+    pub fn is_queuing(&self) -> bool {
+        self.transaction.is_some()
+    }
+
+    /// Whether only few commands are allowed, since replies and messages cannot be told apart.
+    pub fn is_restricted(&self) -> bool {
+        self.protocol == Protocol::Resp2 && self.subscriptions.iter().any(|names| !names.is_empty())
     }
 
     /// How the replies to what comes next are shaped.
@@ -93,27 +161,147 @@ impl Conversation {
         let command = match Table::get().resolve(Words::new(&burst, &spans)) {
             Ok(command) => command,
             // The texts have tests of their own; here it counts that the reply stands in its place.
-            Err(error) => return refused(error.line("").into_owned()),
+            Err(error) => return self.reject(&request[0], error.line("").into_owned()),
         };
+        let name = command.full_name();
         if !self.authenticated && !command.spec.flags.has(Flags::NO_AUTH) {
-            return refused("NOAUTH Authentication required.".to_owned());
+            return self.reject(&request[0], "NOAUTH Authentication required.".to_owned());
         }
+        let is_subscribing = matches!(command.spec.run, Run::Step(Step::Subscribe(_) | Step::Unsubscribe(_)));
+        if self.is_restricted() && !is_subscribing && !matches!(name, "ping" | "quit" | "reset") {
+            return self.reject(&request[0], format!(
+                "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are \
+                 allowed in this context"
+            ));
+        }
+        if self.is_queuing() {
+            if is_subscribing {
+                return self.reject(&request[0], "ERR Command not allowed inside a transaction".to_owned());
+            }
+            if !matches!(name, "multi" | "exec" | "discard" | "watch" | "quit" | "reset") {
+                return self.queue(name, request);
+            }
+        }
+        let words: Vec<&[u8]> = request.iter().map(|word| &word[..]).collect();
         match command.spec.run {
-            Run::Session(_) | Run::Container(_) => {
-                let words: Vec<&[u8]> = request.iter().map(|word| &word[..]).collect();
-                match self.answer(command.full_name(), &words) {
-                    Ok(expected) => Fate::Answered(expected),
-                    Err(line) => refused(line),
-                }
-            }
-            Run::Keys(_) | Run::AllShards(_) | Run::Cursor(_) | Run::Step(_) => {
-                Fate::Data { name: command.full_name(), database: self.database }
-            }
+            Run::Session(_) | Run::Container(_) => match self.answer(name, &words) {
+                Ok(expected) => Fate::Answered(expected),
+                Err(line) => refused(line),
+            },
+            Run::Step(step) => self.step(step, name, request),
+            Run::Keys(_) | Run::AllShards(_) | Run::Cursor(_) => Fate::Data { name, database: self.database },
         }
+    }
+
+    /// Refuses a request; a transaction that misses one is not carried out.
+    fn reject(&mut self, name: &[u8], line: String) -> Fate {
+        if name.eq_ignore_ascii_case(b"exec") {
+            self.transaction = None;
+            self.watched.clear();
+            return refused(format!(
+                "EXECABORT Transaction discarded because of: {}",
+                line.trim_start_matches("ERR ")
+            ));
+        }
+        if let Some(transaction) = &mut self.transaction {
+            transaction.is_aborted = true;
+        }
+        refused(line)
+    }
+
+    fn queue(&mut self, name: &'static str, request: &[Vec<u8>]) -> Fate {
+        let Limits { transaction_calls_max, transaction_bytes_max, .. } = self.limits;
+        let Some(transaction) = &mut self.transaction else { return Fate::Ignored };
+        let bytes = transaction.bytes + request.iter().map(Vec::len).sum::<usize>();
+        if transaction.requests.len() >= transaction_calls_max || bytes > transaction_bytes_max {
+            return self.reject(&request[0], format!(
+                "ERR transaction too long: at most {transaction_calls_max} commands, {transaction_bytes_max} bytes"
+            ));
+        }
+        transaction.bytes = bytes;
+        transaction.requests.push((name, request.to_vec()));
+        Fate::Answered(Expected::Exactly(Reply::Simple("QUEUED")))
+    }
+
+    fn step(&mut self, step: Step, name: &'static str, request: &[Vec<u8>]) -> Fate {
+        let ok = Fate::Answered(Expected::Exactly(Reply::Simple("OK")));
+        match step {
+            Step::Multi if self.is_queuing() => refused("ERR MULTI calls can not be nested".to_owned()),
+            Step::Multi => {
+                self.transaction = Some(Transaction::default());
+                ok
+            }
+            Step::Exec => match self.transaction.take() {
+                None => refused("ERR EXEC without MULTI".to_owned()),
+                Some(transaction) => self.exec(transaction),
+            },
+            Step::Discard if !self.is_queuing() => refused("ERR DISCARD without MULTI".to_owned()),
+            Step::Discard | Step::Unwatch => {
+                self.transaction = None;
+                self.watched.clear();
+                ok
+            }
+            Step::Watch if self.is_queuing() => refused("ERR WATCH inside MULTI is not allowed".to_owned()),
+            Step::Watch => {
+                let max = self.limits.watched_keys_max;
+                if self.watched.len() + request.len() - 1 > max {
+                    return refused(format!("ERR a client may watch {max} keys at most"));
+                }
+                self.watched.extend_from_slice(&request[1..]);
+                Fate::Data { name, database: self.database }
+            }
+            Step::Subscribe(kind) => {
+                self.subscriptions[kind as usize].extend(request[1..].iter().cloned());
+                Fate::Data { name, database: self.database }
+            }
+            Step::Unsubscribe(kind) => {
+                let names = &mut self.subscriptions[kind as usize];
+                if request.len() == 1 {
+                    names.clear();
+                }
+                for name in &request[1..] {
+                    names.remove(name);
+                }
+                Fate::Data { name, database: self.database }
+            }
+            _ => Fate::Data { name, database: self.database },
+        }
+    }
+
+    fn exec(&mut self, transaction: Transaction) -> Fate {
+        let watched = std::mem::take(&mut self.watched);
+        if transaction.is_aborted {
+            return refused("EXECABORT Transaction discarded because of previous errors.".to_owned());
+        }
+        let mut calls = Vec::new();
+        for (name, words) in transaction.requests {
+            let run = Table::get().find_full(name.as_bytes()).map(|command| command.spec.run);
+            let answer = match run {
+                Some(Run::Session(_) | Run::Container(_)) => {
+                    let words: Vec<&[u8]> = words.iter().map(|word| &word[..]).collect();
+                    let answer = self.answer(name, &words);
+                    Some(answer.unwrap_or_else(|line| Expected::Exactly(Reply::Error(line))))
+                }
+                Some(Run::Step(Step::Unwatch)) => Some(Expected::Exactly(Reply::Simple("OK"))),
+                _ => None,
+            };
+            let answer = answer.map(|expected| (expected, self.protocol));
+            calls.push(Inner { name, words, database: self.database, answer });
+        }
+        if watched.is_empty() && calls.iter().all(|call| call.answer.is_some()) {
+            return Fate::Answered(Expected::Sequence(
+                calls.into_iter().filter_map(|call| call.answer).collect(),
+            ));
+        }
+        Fate::Transaction { calls, watched }
     }
 
     fn answer(&mut self, name: &str, words: &[&[u8]]) -> Result<Expected, String> {
         let reply = match (name, words) {
+            ("ping", [_] | [_, _]) if self.is_restricted() => {
+                let message = words.get(1).copied().unwrap_or_default();
+                Reply::Array(vec![Reply::bulk("pong"), Reply::bulk(message)])
+            }
             ("ping", [_]) => Reply::Simple("PONG"),
             ("ping" | "echo", [_, message]) => Reply::bulk(message),
             ("ping", _) => return Err("ERR wrong number of arguments for 'ping' command".to_owned()),
@@ -122,7 +310,7 @@ impl Conversation {
                 Reply::Simple("OK")
             }
             ("reset", _) => {
-                let fresh = Conversation::new(self.id, self.has_password);
+                let fresh = Conversation::begin(self.id, self.has_password, self.limits);
                 *self = fresh;
                 Reply::Simple("RESET")
             }

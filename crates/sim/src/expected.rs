@@ -98,6 +98,8 @@ pub enum Expected {
     },
     /// A positive integer.
     Positive,
+    /// An array of these, each in the shape of a protocol.
+    Sequence(Vec<(Expected, Protocol)>),
     /// Any one reply; it depends on the process around the session.
     Any,
 }
@@ -125,6 +127,14 @@ impl Expected {
             Expected::Exactly(reply) => reply.bytes(protocol) == bytes,
             Expected::OneOf(replies) => replies.iter().any(|reply| reply.bytes(protocol) == bytes),
             Expected::Any => parse(bytes).is_some(),
+            Expected::Sequence(expected) => match elements(bytes) {
+                Some(items) if items.len() == expected.len() => {
+                    let mut pairs = expected.iter().zip(items);
+                    return pairs
+                        .try_for_each(|((expected, protocol), item)| expected.check(item, *protocol));
+                }
+                _ => false,
+            },
             other => parse(bytes).is_some_and(|value| other.admits(&value, protocol)),
         };
         if holds { Ok(()) } else { Err(format!("expected {}, got {}", self.shown(protocol), shown(bytes))) }
@@ -155,7 +165,7 @@ impl Expected {
                 }
             }),
             Expected::Positive => value.as_integer().is_some_and(|integer| integer > 0),
-            Expected::Exactly(_) | Expected::OneOf(_) | Expected::Any => true,
+            Expected::Exactly(_) | Expected::OneOf(_) | Expected::Any | Expected::Sequence(_) => true,
         }
     }
 
@@ -244,6 +254,20 @@ pub fn reply_end(bytes: &[u8]) -> Option<usize> {
         _ => 0,
     };
     (0..replies).try_fold(line, |at, _| Some(at + reply_end(&bytes[at..])?))
+}
+
+/// The bytes of each item of an array.
+pub fn elements(bytes: &[u8]) -> Option<Vec<&[u8]>> {
+    let line = bytes.windows(2).position(|pair| pair == b"\r\n")? + 2;
+    let count = std::str::from_utf8(bytes[..line - 2].strip_prefix(b"*")?).ok()?.parse::<usize>().ok()?;
+    let mut at = line;
+    let mut items = Vec::new();
+    for _ in 0..count {
+        let end = at + reply_end(&bytes[at..])?;
+        items.push(&bytes[at..end]);
+        at = end;
+    }
+    (at == bytes.len()).then_some(items)
 }
 
 /// Bytes as a line of text, cut where it gets long.

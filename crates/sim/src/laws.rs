@@ -1,7 +1,7 @@
 //! How a world is set up: what is asked for, and what the seed decides.
 
 use fastrand::Rng;
-use mayfly_engine::{SessionOptions, ShardOptions};
+use mayfly_engine::{EventClasses, SessionOptions, ShardOptions, SharedEventClasses, TransactionLimits};
 use mayfly_store::StoreOptions;
 
 use crate::fault::Fault;
@@ -30,6 +30,8 @@ pub struct Drawn {
     pub session: SessionOptions,
     /// Limits of every shard, but for its slices.
     pub shard: ShardOptions,
+    /// The letters of `notify-keyspace-events`.
+    pub events: &'static str,
 }
 
 /// Draws them; the usual ones unless the world is to be varied.
@@ -43,13 +45,25 @@ pub fn draw_options(is_varied: bool, random: &mut Rng) -> Drawn {
         packed_bytes_max: pick(4_096, &[64, 300]) as u32,
         ..StoreOptions::default()
     };
+    let events = ["", "KEA", "Ex", "KEghx", "KEx", "Eh", "Kg"][pick(0, &[1, 1, 2, 3, 4, 5, 6])];
+    let classes = EventClasses::parse(events).unwrap_or_default();
+    let calls_max = pick(TransactionLimits::default().calls_max, &[3, 65_536, 65_536]);
+    let usual = SessionOptions::default();
     Drawn {
+        events,
         has_password: pick(0, &[0, 0, 1]) == 1,
         session: SessionOptions {
             window: pick(1_024, &[1, 3, 20, 100]),
             output_bytes_max,
-            ..SessionOptions::default()
+            transaction: TransactionLimits { calls_max, ..usual.transaction },
+            watched_keys_max: pick(usual.watched_keys_max, &[2, 1_024]),
+            ..usual
         },
-        shard: ShardOptions { store, output_bytes_max, ..ShardOptions::default() },
+        shard: ShardOptions {
+            store,
+            output_bytes_max,
+            events: SharedEventClasses::new(classes),
+            ..ShardOptions::default()
+        },
     }
 }

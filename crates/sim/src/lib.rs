@@ -15,9 +15,12 @@
 //! * every reply against a model, in the order in which calls were carried out ([`oracle`]): linearizable, and
 //!   commands over several keys atomic; no expired key is ever seen;
 //! * one reply a request, in order, and nothing else; calls of one client on one shard in their order ([`client`]);
+//! * transactions as one, and only if no watched key has changed ([`watchers`]); every message to all who listen
+//!   at that moment and to nobody else, once, in order, never outside its subscription ([`listeners`]); one
+//!   `expired` event for each key that has expired;
 //! * walks return what was there all the time ([`walks`]);
 //! * data equal to the model, the store's invariants, queues within the window, and at the end nothing left over:
-//!   no message, no keyspace away, no key past its deadline ([`world`]).
+//!   no message, no keyspace away, no key past its deadline, no subscription, no watch ([`world`]).
 //!
 //! Not here: sockets and actors (tests of `mayfly-server`), the texts of rare errors (tables of cases beside each
 //! command).
@@ -28,10 +31,12 @@ pub mod expected;
 pub mod fault;
 pub mod host;
 pub mod laws;
+pub mod listeners;
 pub mod model;
 pub mod oracle;
 pub mod sampler;
 pub mod walks;
+pub mod watchers;
 pub mod world;
 
 use std::collections::BTreeMap;
@@ -68,6 +73,10 @@ pub struct Summary {
     pub walks: u64,
     /// Clients closed because too many replies waited.
     pub overflows: u64,
+    /// Transactions that were carried out, and those that were not since a watched key had changed.
+    pub transactions: [u64; 2],
+    /// Messages to subscribers.
+    pub messages: u64,
     /// Calls by command.
     pub by_name: BTreeMap<&'static str, u64>,
     /// A digest of all calls and replies: equal for equal runs.
@@ -112,6 +121,8 @@ impl Run {
             joints: world.joints,
             walks: oracle.walks_finished(),
             overflows: world.overflows,
+            transactions: oracle.transactions,
+            messages: oracle.listeners.messages,
             by_name: oracle.by_name.clone(),
             digest: oracle.digest,
         })

@@ -8,7 +8,7 @@ use fastrand::Rng;
 use mayfly_command::Command;
 use mayfly_command::Table;
 use mayfly_command::argument::{Argument, Kind};
-use mayfly_command::spec::Run;
+use mayfly_command::spec::{Run, Step};
 
 /// Numbers at which something breaks, and words that are none.
 const ODD_NUMBERS: [&str; 14] = [
@@ -45,7 +45,16 @@ const VALUES: [&str; 12] = [
 ];
 
 /// Patterns, as the model's glob knows them.
-const PATTERNS: [&str; 6] = ["*", "k*", "k[0-3]", "?1", "f*", "none"];
+const PATTERNS: [&str; 8] = ["*", "k*", "k[0-3]", "?1", "f*", "none", "__key*__:*", "__keyspace@0__:k[0-3]"];
+
+/// Channels of keyspace events. Nobody but the server publishes to them.
+const EVENT_CHANNELS: [&str; 5] = [
+    "__keyevent@0__:hset",
+    "__keyevent@0__:expired",
+    "__keyevent@1__:del",
+    "__keyspace@0__:k1",
+    "__keyspace@0__:k2",
+];
 
 /// What is drawn.
 #[derive(Debug)]
@@ -90,13 +99,19 @@ impl Sampler {
 fn weight(command: &Command) -> usize {
     match command.full_name() {
         "flushdb" | "flushall" => 1,
+        // Without replies nothing can be compared.
+        "client|reply" => 0,
+        "hello" => 4,
+        "reset" => 2,
         "hsetex" | "rename" | "del" | "scan" | "hscan" => 30,
         _ => match command.spec.run {
             Run::Keys(_) => 12,
             Run::AllShards(_) | Run::Cursor(_) => 8,
             Run::Session(_) => 1,
-            // Transactions and channels are not simulated yet.
-            Run::Step(_) | Run::Container(_) => 0,
+            Run::Step(Step::Multi | Step::Watch | Step::Publish(_)) => 20,
+            Run::Step(Step::Exec) => 6,
+            Run::Step(_) => 4,
+            Run::Container(_) => 0,
         },
     }
 }
@@ -158,6 +173,9 @@ impl Grammar<'_> {
                 "value" => value(random),
                 "field" => field(random),
                 "type" => b"hash".to_vec(),
+                "channel" if self.words[0].eq_ignore_ascii_case(b"subscribe") && random.u32(..3) == 0 => {
+                    EVENT_CHANNELS[random.usize(..EVENT_CHANNELS.len())].into()
+                }
                 "username" => b"default".to_vec(),
                 "password" => crate::host::PASSWORD.into(),
                 _ => field(random),

@@ -11,8 +11,8 @@ use bytes::BytesMut;
 use fastrand::Rng;
 use mayfly_command::{ClientCard, ClientState, Router, ShardId};
 use mayfly_engine::{
-    Batch, Effect, Moment, Outgoing, Replies, Session, SessionOptions, Shard, ShardOptions, Surroundings,
-    ThreadCounters, Work,
+    Batch, CallKind, Effect, Moment, Outgoing, Push, Replies, Session, SessionOptions, Shard, ShardOptions,
+    Surroundings, ThreadCounters, Work,
 };
 use mayfly_store::{KeyHasher, UnixMillis};
 
@@ -20,6 +20,7 @@ use crate::client::{Client, ClientId};
 use crate::fault::{Fault, can_swap, strikes, swap_first_two};
 use crate::host::SimHost;
 use crate::laws::{Laws, ROOMY_BYTES, draw_options};
+use crate::listeners::{Heard, message};
 use crate::oracle::Oracle;
 use crate::sampler::Sampler;
 
@@ -63,8 +64,15 @@ pub struct World {
 struct Connection {
     home: ShardId,
     session: Session,
-    mailbox: VecDeque<Replies>,
+    mailbox: VecDeque<Delivery>,
     input: BytesMut,
+}
+
+/// What comes to a connection from shards.
+#[derive(Debug)]
+enum Delivery {
+    Replies(Replies),
+    Push(Push),
 }
 
 type Checked<T = ()> = Result<T, String>;
@@ -80,7 +88,7 @@ impl World {
             let options = ShardOptions { slice_entries_max: random.usize(1..300), ..drawn.shard.clone() };
             Shard::new(id, router.clone(), options, random.u64(..), Arc::clone(counters))
         });
-        World {
+        let mut world = World {
             shards: shards.collect(),
             shard_mailboxes: router.all().map(|_| VecDeque::new()).collect(),
             random,
@@ -98,7 +106,23 @@ impl World {
             oracle: Oracle::default(),
             overflows: 0,
             joints: 0,
+        };
+        world.oracle.listeners.events = drawn.events;
+        if ["KEA", "KEx", "KEghx", "Ex"].contains(&drawn.events) {
+            world.appoint_auditor();
         }
+        world
+    }
+
+    /// A client that listens to every expired key from the beginning to the end, and does nothing else.
+    fn appoint_auditor(&mut self) {
+        let auditor = self.connect(true);
+        if self.host.has_password {
+            self.send(auditor, &["AUTH secret"]);
+        }
+        self.send(auditor, &["PSUBSCRIBE __keyevent@*__:expired"]);
+        self.oracle.listeners.auditor = Some(auditor);
+        self.settle().expect("nothing can go wrong yet");
     }
 
     /// One thing happens, by chance.
@@ -110,12 +134,12 @@ impl World {
             ..130 => self.speak(),
             130..530 => self.turn_any_session()?,
             530..870 => self.turn_any_shard()?,
-            870..910 => self.reclaim_any(),
+            870..910 => self.reclaim_any()?,
             910..950 => self.let_time_pass(),
             950..997 if self.connections.len() < CLIENTS_MAX => {
                 self.connect(false);
             }
-            997.. => self.hang_up_any(),
+            997.. => self.hang_up_any()?,
             _ => {}
         }
         self.plant();
@@ -135,7 +159,7 @@ impl World {
             input: BytesMut::new(),
         };
         self.connections.insert(id, connection);
-        self.clients.insert(id, Client::new(id, self.host.has_password, is_scripted));
+        self.clients.insert(id, Client::new(id, self.host.has_password, is_scripted, &self.session_options));
         id
     }
 
@@ -208,9 +232,11 @@ impl World {
                 return Err(format!("client {id}: the conversation is over and the connection open"));
             }
         }
-        for id in self.connections.keys().copied().collect::<Vec<_>>() {
-            self.hang_up(id);
+        let auditor = self.oracle.listeners.auditor;
+        for id in self.connections.keys().copied().filter(|id| Some(*id) != auditor).collect::<Vec<_>>() {
+            self.hang_up(id)?;
         }
+        self.settle()?;
         self.check()?;
         if let Some((id, client)) = self.clients.iter().find(|(_, client)| client.in_flight > 0) {
             return Err(format!("client {id} is gone, {} of its calls never ran", client.in_flight));
@@ -219,7 +245,23 @@ impl World {
             self.now_micros += millennium * 365 * 86_400_000_000;
             self.reclaim_all()?;
         }
-        self.check()
+        self.check()?;
+        if let Some(auditor) = auditor {
+            self.settle()?;
+            self.clients[&auditor].check_answered()?;
+            if let Some(fault) = self.oracle.listeners.untold() {
+                return Err(fault);
+            }
+            self.hang_up(auditor)?;
+            self.settle()?;
+        }
+        match self.shards.iter().find(|shard| shard.observers().is_none_or(|observers| !observers.is_idle()))
+        {
+            Some(shard) => {
+                Err(format!("shard {} still knows watchers or listeners, all are gone", shard.id().0))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Unix milliseconds.
@@ -239,8 +281,9 @@ impl World {
 
     fn speak(&mut self) {
         let now = self.now().0;
+        let auditor = self.oracle.listeners.auditor;
         let Some(client) = choose(&mut self.random, &mut self.clients) else { return };
-        if !client.is_gone && client.unanswered() < UNANSWERED_MAX {
+        if !client.is_gone && Some(client.id) != auditor && client.unanswered() < UNANSWERED_MAX {
             client.speak(&self.sampler, &self.router, now, &mut self.random);
         }
     }
@@ -262,8 +305,11 @@ impl World {
             return Ok(());
         };
         let session = &mut connection.session;
-        while let Some(replies) = connection.mailbox.pop_front() {
-            session.accept(replies);
+        while let Some(delivery) = connection.mailbox.pop_front() {
+            match delivery {
+                Delivery::Replies(replies) => session.accept(replies),
+                Delivery::Push(push) => session.push(&push),
+            }
         }
         if is_reading || session.is_overflowed() {
             let mut output = Vec::new();
@@ -271,7 +317,7 @@ impl World {
             if session.is_overflowed() {
                 self.overflows += 1;
                 let is_roomy = self.session_options.output_bytes_max >= ROOMY_BYTES;
-                self.hang_up(id);
+                self.hang_up(id)?;
                 return if is_roomy {
                     Err(format!("client {id} was closed for its replies"))
                 } else {
@@ -285,8 +331,7 @@ impl World {
                 if !client.is_over() {
                     return Err(format!("client {id} was closed without a reason"));
                 }
-                self.hang_up(id);
-                return Ok(());
+                return self.hang_up(id);
             }
         }
         let piece = match self.random.u32(..4) {
@@ -313,14 +358,13 @@ impl World {
 
     /// Delivers what a session sends off.
     fn dispatch(&mut self, id: ClientId, home: ShardId, delivery: Outgoing) -> Checked {
-        let (Outgoing::Batch(_, batch) | Outgoing::Joint(_, batch)) = &delivery else {
-            return Err(format!("client {id}: it watches nothing and listens to nothing"));
-        };
-        if batch.calls.is_empty() {
-            return Err(format!("client {id}: a message without a call"));
-        }
-        if let Some(client) = self.clients.get_mut(&id) {
-            client.in_flight += batch.calls.len();
+        if let Outgoing::Batch(_, batch) | Outgoing::Joint(_, batch) = &delivery {
+            if batch.calls.is_empty() {
+                return Err(format!("client {id}: a message without a call"));
+            }
+            if let Some(client) = self.clients.get_mut(&id) {
+                client.in_flight += replies_to(batch);
+            }
         }
         match delivery {
             Outgoing::Batch(shard, batch) if shard == home => self.run_at_home(id, home, batch),
@@ -338,20 +382,44 @@ impl World {
                 self.shard_mailboxes[first.index()].push_back(work);
                 Ok(())
             }
-            Outgoing::Unwatch(..) | Outgoing::Unsubscribe(_) => Ok(()),
+            Outgoing::Unwatch(shards, client, flag) => {
+                self.deliver(shards[0], home, Work::Unwatch(shards, client, flag))
+            }
+            Outgoing::Unsubscribe(client) => {
+                self.oracle.listeners.leave(client);
+                self.clients.get_mut(&client).into_iter().for_each(Client::forgive_messages);
+                self.deliver(ShardId(0), home, Work::Unsubscribe(client))
+            }
         }
+    }
+
+    /// Work for a shard; it is done at once where it comes from the same thread.
+    fn deliver(&mut self, shard: ShardId, home: ShardId, work: Work<ClientId>) -> Checked {
+        if shard == home {
+            return self.accept(shard, work);
+        }
+        self.shard_mailboxes[shard.index()].push_back(work);
+        Ok(())
     }
 
     /// The short way to the shard on the session's own thread.
     #[allow(clippy::result_large_err, reason = "the batch comes back by value")]
     fn run_at_home(&mut self, id: ClientId, home: ShardId, batch: Batch) -> Checked {
         let shard = &mut self.shards[home.index()];
+        let mut effects = Vec::new();
         match with_moment(self.now_micros, &self.host, |moment| {
-            shard.run(batch, &|| id, moment, &mut Vec::new())
+            shard.run(batch, &|| id, moment, &mut effects)
         }) {
             Err(batch) => self.accept(home, Work::Batch(batch, id)),
             Ok(replies) => {
-                self.judge(id, &replies)?;
+                let mut heard = Heard::new();
+                for effect in effects {
+                    let Effect::Push(to, push) = effect else {
+                        return Err("a batch that runs at once has other effects than messages".into());
+                    };
+                    self.push(to, push, &mut heard);
+                }
+                self.judge(id, &replies, heard)?;
                 if let Some(connection) = self.connections.get_mut(&id) {
                     connection.session.accept(replies);
                 }
@@ -374,6 +442,8 @@ impl World {
         let mut effects = Vec::new();
         let receiver = &mut self.shards[shard.index()];
         with_moment(self.now_micros, &self.host, |moment| receiver.accept(work, moment, &mut effects));
+        // What comes before the replies to a batch is about that batch.
+        let mut heard = Heard::new();
         for effect in effects {
             match effect {
                 Effect::Pass(to, work)
@@ -381,10 +451,10 @@ impl World {
                 {
                     drop((to, work));
                 }
-                Effect::Push(..) => return Err("a message that nobody listens to".into()),
+                Effect::Push(to, push) => self.push(to, push, &mut heard),
                 Effect::Pass(to, work) => self.shard_mailboxes[to.index()].push_back(work),
                 Effect::Reply(id, mut replies) => {
-                    self.judge(id, &replies)?;
+                    self.judge(id, &replies, std::mem::take(&mut heard))?;
                     let can_swap = can_swap(&replies) && self.connections.contains_key(&id);
                     if self.strikes(Fault::SwappedReplies, can_swap) {
                         swap_first_two(&mut replies);
@@ -392,41 +462,75 @@ impl World {
                     if let Some(connection) = self.connections.get_mut(&id)
                         && !strikes(&mut self.laws.fault, Fault::LostReplies, self.oracle.calls > 300)
                     {
-                        connection.mailbox.push_back(replies);
+                        connection.mailbox.push_back(Delivery::Replies(replies));
                     }
                 }
             }
         }
-        Ok(())
+        if heard.is_empty() { Ok(()) } else { Err(format!("messages about nothing: {heard:?}")) }
     }
 
-    fn judge(&mut self, id: ClientId, replies: &Replies) -> Checked {
+    /// A message is on its way to a client.
+    fn push(&mut self, to: ClientId, push: Push, heard: &mut Heard) {
+        let words = message(&push);
+        if self.oracle.listeners.is_certain(to)
+            && let Some(client) = self.clients.get_mut(&to)
+        {
+            client.expect_message(words.clone());
+        }
+        heard.entry(to).or_default().push_back(words);
+        if let Some(connection) = self.connections.get_mut(&to) {
+            connection.mailbox.push_back(Delivery::Push(push));
+        }
+    }
+
+    fn judge(&mut self, id: ClientId, replies: &Replies, heard: Heard) -> Checked {
+        if self.have_all_forgotten() {
+            self.oracle.listeners.have_left();
+        }
         let now = self.now();
         let client = self.clients.get_mut(&id).ok_or("a reply to a client that never was")?;
-        self.oracle.was_executed(client, replies, now, self.laws.fault)?;
+        self.oracle.was_executed(client, replies, heard, now, self.laws.fault)?;
         if client.is_gone && client.in_flight == 0 {
             self.clients.remove(&id);
         }
         Ok(())
     }
 
-    fn reclaim_any(&mut self) {
-        let now = self.now();
+    /// Whether no shard has to forget who listened to something.
+    fn have_all_forgotten(&self) -> bool {
+        let is_forgetting = |work: &Work<ClientId>| matches!(work, Work::Unsubscribe(_));
+        self.shards.iter().all(|shard| shard.observers().is_some())
+            && !self.shard_mailboxes.iter().flatten().any(is_forgetting)
+    }
+
+    fn reclaim_any(&mut self) -> Checked {
         let index = self.random.usize(..self.shards.len());
+        self.reclaim(index).map(|_| ())
+    }
+
+    /// One slice of expiry; whether there is more to do.
+    fn reclaim(&mut self, index: usize) -> Checked<bool> {
+        let mut effects = Vec::new();
         let shard = &mut self.shards[index];
-        if self.random.bool() {
-            with_moment(self.now_micros, &self.host, |moment| shard.reclaim(moment, &mut Vec::new()));
-        } else if let Some(keyspace) = shard.keyspace_mut() {
-            keyspace.reclaim(now, self.random.usize(..40), &mut |_, _, _| {});
+        let reclaimed =
+            with_moment(self.now_micros, &self.host, |moment| shard.reclaim(moment, &mut effects));
+        let mut heard = Heard::new();
+        for effect in effects {
+            let Effect::Push(to, push) = effect else {
+                return Err("expiry has other effects than messages".into());
+            };
+            self.push(to, push, &mut heard);
         }
+        self.oracle.was_reclaimed(heard, self.now())?;
+        Ok(reclaimed.more)
     }
 
     fn reclaim_all(&mut self) -> Checked {
         let now = self.now();
-        for shard in &mut self.shards {
-            while with_moment(self.now_micros, &self.host, |moment| shard.reclaim(moment, &mut Vec::new()))
-                .more
-            {}
+        for index in 0..self.shards.len() {
+            while self.reclaim(index)? {}
+            let shard = &self.shards[index];
             if shard.next_reclaim().is_some_and(|next| next <= now) {
                 return Err(format!("shard {} has done all it could and is not done", shard.id().0));
             }
@@ -450,22 +554,29 @@ impl World {
         };
     }
 
-    fn hang_up_any(&mut self) {
+    fn hang_up_any(&mut self) -> Checked {
         let place = self.random.usize(..=self.connections.len());
-        if let Some(&id) = self.connections.keys().nth(place) {
-            self.hang_up(id);
+        match self.connections.keys().nth(place) {
+            Some(&id) if Some(id) != self.oracle.listeners.auditor => self.hang_up(id),
+            _ => Ok(()),
         }
     }
 
     /// A connection ends. What it has sent off is carried out all the same.
-    fn hang_up(&mut self, id: ClientId) {
-        self.connections.remove(&id);
+    fn hang_up(&mut self, id: ClientId) -> Checked {
+        if self.oracle.listeners.auditor == Some(id) {
+            self.oracle.listeners.auditor = None;
+        }
+        let Some(mut connection) = self.connections.remove(&id) else { return Ok(()) };
         if let Some(client) = self.clients.get_mut(&id) {
             client.is_gone = true;
             if client.in_flight == 0 {
                 self.clients.remove(&id);
             }
         }
+        self.oracle.listeners.hang_up(id);
+        let farewell = connection.session.farewell();
+        farewell.into_iter().try_for_each(|delivery| self.dispatch(id, connection.home, delivery))
     }
 
     /// Plants the faults that are not in the way of a message.
@@ -507,6 +618,12 @@ fn with_moment<R>(now_micros: i64, host: &SimHost, work: impl FnOnce(&Moment<'_>
 /// What a stopwatch shows.
 fn nanos(now_micros: i64) -> u64 {
     (now_micros - START_MICROS).unsigned_abs().saturating_mul(1_000)
+}
+
+/// How many replies a batch gets: a transaction gets one.
+fn replies_to(batch: &Batch) -> usize {
+    let inner = |kind| if let CallKind::Transaction { calls, .. } = kind { calls as usize } else { 0 };
+    batch.calls.len() - batch.calls.iter().map(|call| inner(call.kind)).sum::<usize>()
 }
 
 fn choose<'m, V>(random: &mut Rng, map: &'m mut BTreeMap<ClientId, V>) -> Option<&'m mut V> {

@@ -56,7 +56,8 @@ fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
     let mut hash = context.data.assemble_for(key);
     read_payload(words.at(3), &mut |field, value| hash.set(field, value)).map_err(refusal)?;
     if deadline.is_some_and(|deadline| deadline <= now) {
-        if let Some(replaced) = context.data.open(key) {
+        if let Some(mut replaced) = context.data.open(key) {
+            replaced.changed(Class::Generic, "del");
             replaced.remove();
         }
     } else {

@@ -92,9 +92,12 @@ impl Session {
 
     /// Watches no key any more.
     pub(super) fn unwatch(&mut self) {
-        if self.watch.take().is_some() {
-            let shards = std::mem::take(&mut self.watched_shards);
-            self.forgets.push(Outgoing::Unwatch(shards, self.client.card.id));
+        if let Some(flag) = self.watch.take() {
+            let watched = std::mem::take(&mut self.watched_shards);
+            // A joint that watches may be on its way from a shard before them.
+            let is_joint = self.joint.is_some() || self.joint_in_flight;
+            let shards = if is_joint { self.router.all().collect() } else { watched };
+            self.forgets.push(Outgoing::Unwatch(shards, self.client.card.id, flag));
             self.watched_keys = 0;
         }
     }
@@ -119,6 +122,7 @@ impl Session {
         counters: &ThreadCounters,
     ) -> Option<CallKind> {
         let Run::Step(Step::Watch) = command.spec.run else {
+            self.subscribing |= is_subscribing(command);
             return Some(CallKind::Request);
         };
         if self.transaction.is_some() {

@@ -103,8 +103,10 @@ pub struct Session {
     subscriptions: usize,
     /// Messages to the client that have not left.
     pushed: Vec<u8>,
-    /// What shards are to forget; it leaves before the next batches.
+    /// What shards are to forget; it leaves behind the batches of its burst, which it ends.
     forgets: Vec<Outgoing>,
+    /// The burst at hand ends with a request that decides what the next one may be.
+    subscribing: bool,
 }
 
 impl Session {
@@ -130,6 +132,7 @@ impl Session {
             subscriptions: 0,
             pushed: Vec::new(),
             forgets: Vec::new(),
+            subscribing: false,
             client,
             router,
             options,
@@ -190,19 +193,30 @@ impl Session {
         self.overflowed |= self.lanes.held_bytes() > self.options.output_bytes_max;
     }
 
-    /// Appends to `out` every reply whose turn it is.
+    /// Appends to `out` every reply whose turn it is, and messages in between as they came.
     pub fn drain(&mut self, out: &mut Vec<u8>) {
+        out.append(&mut self.pushed);
+        self.drain_replies(out);
+    }
+
+    fn drain_replies(&mut self, out: &mut Vec<u8>) {
         let rooms = &mut self.rooms;
         self.lanes.drain(out, |used_up| {
             if rooms.len() < SPARE_MAX {
                 rooms.push(used_up.into_room());
             }
         });
-        out.append(&mut self.pushed);
     }
 
-    /// Takes a message for the client; it leaves between two replies.
+    /// Takes a message for the client: it leaves behind the replies that came before it. One that was under way
+    /// when the client gave up its subscriptions is dropped.
     pub fn push(&mut self, push: &Push) {
+        if self.subscriptions == 0 {
+            return;
+        }
+        let mut pushed = std::mem::take(&mut self.pushed);
+        self.drain_replies(&mut pushed);
+        self.pushed = pushed;
         push.write(&mut self.pushed, self.client.protocol);
         self.overflowed |= self.pushed.len() > self.options.output_bytes_max;
     }
@@ -226,15 +240,17 @@ impl Session {
     pub fn may_decode(&self) -> bool {
         !self.client.closing
             && !self.joint_in_flight
+            && !self.subscribing
+            && self.forgets.is_empty()
             && !self.overflowed
             && self.lanes.waiting() < self.options.window
-            && self.lanes.held_bytes() + self.local.bytes.len() < UNDRAINED_BYTES_PAUSE
+            && self.lanes.held_bytes() + self.local.bytes.len() + self.pushed.len() < UNDRAINED_BYTES_PAUSE
             && self.joint.as_ref().is_none_or(|(_, batch)| batch.calls.len() < JOINT_CALLS_MAX)
     }
 
     /// Whether the conversation is over: nothing more is decoded and every reply has left.
     pub fn is_finished(&self) -> bool {
-        self.client.closing && self.lanes.waiting() == 0
+        self.client.closing && self.lanes.waiting() == 0 && self.pushed.is_empty()
     }
 
     /// Whether more replies wait than the limit allows: the client is to be closed at once.
@@ -270,7 +286,6 @@ impl Session {
     /// Gives every batch its burst and sends it off; local replies take their place.
     fn send_off(&mut self, buffer: &mut BytesMut, outgoing: &mut Vec<Outgoing>) {
         let burst = self.decoder.take_burst(buffer);
-        outgoing.append(&mut self.forgets);
         for shard in self.router.all() {
             let batch = &mut self.open[shard.index()];
             if !batch.calls.is_empty() {
@@ -287,6 +302,8 @@ impl Session {
             self.joint_in_flight = true;
             outgoing.push(Outgoing::Joint(shards, batch));
         }
+        outgoing.append(&mut self.forgets);
+        self.subscribing = false;
         if !self.local.ends.is_empty() {
             let lane = self.local.lane;
             let fresh = Replies::new(lane, self.rooms.pop().unwrap_or_default());

@@ -142,8 +142,8 @@ impl Session {
             return self.take_step(step, command, surroundings, meter);
         }
         let words = Words::new(buffer, self.decoder.words());
-        if self.subscriptions > 0 && command.full_name() == "ping" && self.client.protocol == Protocol::Resp2
-        {
+        let is_ping = command.full_name() == "ping" && words.len() <= 2;
+        if is_ping && self.subscriptions > 0 && self.client.protocol == Protocol::Resp2 {
             let mut reply = ReplyWriter::new(&mut self.local.bytes, Protocol::Resp2);
             reply.array(2);
             reply.bulk(b"pong");

@@ -256,7 +256,9 @@ impl Model {
     }
 
     fn hscan(&self, call: Call<'_>) -> Answer {
-        numbers::cursor(call.words[2])?;
+        if numbers::cursor(call.words[2]).is_err() {
+            return Ok(Expected::Any);
+        }
         let walk = Walk::parse(&call.words[3..], |option| match option {
             option if is(option, "novalues") => Ok(()),
             _ => Err(SYNTAX.to_owned()),

@@ -3,8 +3,9 @@
 //! Maps in maps and no cleverness: a database is a map of keys, a key a map of fields and a deadline. It knows no
 //! shards, no wheel, no packing. What each command does to it is written down a second time, from the
 //! specification: `hashes` for fields, `keys` for whole keys and
-//! databases, `payloads` for what leaves and comes back.
+//! databases, `payloads` for what leaves and comes back. `changes` says what observers hear of it.
 
+mod changes;
 mod hashes;
 mod keys;
 mod numbers;
@@ -13,6 +14,9 @@ mod payloads;
 use std::collections::BTreeMap;
 
 use crate::expected::{Expected, Fields, Reply};
+
+pub use changes::Change;
+pub use keys::glob;
 
 /// Number of logical databases.
 pub const DATABASES: usize = 16;
@@ -26,6 +30,7 @@ pub struct Model {
     now: i64,
     /// What every payload of `DUMP` so far stands for.
     payloads: BTreeMap<Vec<u8>, Fields>,
+    changes: Vec<Change>,
 }
 
 /// One hash.
@@ -74,7 +79,13 @@ const NO_SUCH_KEY: &str = "ERR no such key";
 
 impl Default for Model {
     fn default() -> Self {
-        Model { databases: vec![BTreeMap::new(); DATABASES], stamp: 0, now: 0, payloads: BTreeMap::new() }
+        Model {
+            databases: vec![BTreeMap::new(); DATABASES],
+            stamp: 0,
+            now: 0,
+            payloads: BTreeMap::new(),
+            changes: Vec::new(),
+        }
     }
 }
 
@@ -83,18 +94,28 @@ impl Model {
     pub fn advance_to(&mut self, now: i64) {
         if now > self.now {
             self.now = now;
-            for database in &mut self.databases {
-                database.retain(|_, hash| hash.deadline.is_none_or(|deadline| deadline > now));
+            let changes = &mut self.changes;
+            for (number, database) in self.databases.iter_mut().enumerate() {
+                database.retain(|key, hash| {
+                    let is_live = hash.deadline.is_none_or(|deadline| deadline > now);
+                    if !is_live {
+                        changes.push(Change::Due(number, key.clone()));
+                    }
+                    is_live
+                });
             }
         }
     }
 
     /// Carries out a call and says what its reply must be; `None` for a command that the model does not know.
     pub fn call(&mut self, call: Call<'_>) -> Option<Expected> {
+        let before = self.before(call);
         let answer =
             self.hash_call(call).or_else(|| self.key_call(call)).or_else(|| self.payload_call(call))?;
         self.databases[call.database].retain(|_, hash| !hash.fields.is_empty());
-        Some(answer.unwrap_or_else(|text| Expected::Exactly(Reply::Error(text))))
+        let answer = answer.unwrap_or_else(|text| Expected::Exactly(Reply::Error(text)));
+        self.note(call, before, &answer);
+        Some(answer)
     }
 
     /// The live keys of a database.
