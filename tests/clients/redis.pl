@@ -90,6 +90,8 @@ is $subscriber->ping, 'PONG', 'a subscriber becomes a client again';
 my $lasting = connected(reconnect => 30, every => 10_000, name => 'lasting');
 my ($id) = $redis->client_list =~ /^id=(\d+) .* name=lasting /m;
 is $redis->client_kill('ID', $id), 1, 'the server closes a connection';
+# It does so on another thread, a moment after it said so.
+1 while $redis->client_list =~ / name=lasting /;
 is $lasting->hset('back', f => 'v'), 1, 'the client connects again';
 
 done_testing;

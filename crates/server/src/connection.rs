@@ -4,6 +4,7 @@
 //! replies; otherwise it stops reading, the kernel's buffers fill, and the client is stopped from sending more.
 //! Actix polls that future after each message too, so that replies leave in the turn they come in.
 
+use std::net::Shutdown;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, SpawnH
 use bytes::BytesMut;
 use mayfly_command::{ClientCard, ClientState};
 use mayfly_engine::{Outgoing, Push, Replies, Session};
+use socket2::SockRef;
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio_util::io::poll_read_buf;
@@ -307,6 +309,9 @@ impl Actor for Connection {
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
+        // Before it leaves the registry: who no longer sees the client there can rely on its end. Where the client
+        // was first, there is nothing left to shut down.
+        let _ = SockRef::from(&self.socket).shutdown(Shutdown::Both);
         self.thread.connections.borrow_mut().remove(&self.card.id);
         for forget in self.session.farewell() {
             self.thread.dispatch(forget, || unreachable!("nobody answers to this"));
