@@ -197,15 +197,13 @@ impl Flags {
     pub const NO_MULTI: Flags = Flags(1 << 9);
     /// Dangerous or slow on a busy server.
     pub const DANGEROUS: Flags = Flags(1 << 10);
-    /// Not shown to slow logs and monitors.
-    pub const SKIP_MONITOR: Flags = Flags(1 << 11);
     /// Allowed while another command blocks the server.
     pub const ALLOW_BUSY: Flags = Flags(1 << 12);
 
     /// About channels.
     pub const PUBSUB: Flags = Flags(1 << 13);
 
-    const NAMES: [(Flags, &'static str); 13] = [
+    const NAMES: [(Flags, &'static str); 12] = [
         (Flags::WRITE, "write"),
         (Flags::READONLY, "readonly"),
         (Flags::DENYOOM, "denyoom"),
@@ -214,7 +212,6 @@ impl Flags {
         (Flags::NOSCRIPT, "noscript"),
         (Flags::LOADING, "loading"),
         (Flags::STALE, "stale"),
-        (Flags::SKIP_MONITOR, "skip_monitor"),
         (Flags::FAST, "fast"),
         (Flags::NO_AUTH, "no_auth"),
         (Flags::NO_MULTI, "no_multi"),

@@ -116,11 +116,7 @@ impl<A: Clone> Runner<'_, A> {
                 1
             }
         };
-        if replies.bytes.len() > self.output_bytes_max {
-            // The call was carried out; its client is closed for not being able to take the reply.
-            replies.overflow = true;
-            replies.bytes.truncate(replies.ends.last().copied().unwrap_or(0));
-        }
+        self.limit(replies);
         replies.ends.push(replies.bytes.len());
         used
     }
@@ -146,10 +142,17 @@ impl<A: Clone> Runner<'_, A> {
         ReplyWriter::new(&mut replies.bytes, exec.protocol).array(calls.len());
         for call in calls {
             self.call(batch, call, hand, replies);
-            if replies.bytes.len() > self.output_bytes_max {
-                replies.overflow = true;
-                replies.bytes.truncate(replies.ends.last().copied().unwrap_or(0));
-            }
+            self.limit(replies);
+        }
+    }
+
+    /// Drops a reply that makes the batch's too long. The call was carried out; its client is closed for not being
+    /// able to take the reply.
+    #[inline]
+    fn limit(&self, replies: &mut Replies) {
+        if replies.bytes.len() > self.output_bytes_max {
+            replies.overflow = true;
+            replies.bytes.truncate(replies.ends.last().copied().unwrap_or(0));
         }
     }
 
@@ -157,16 +160,20 @@ impl<A: Clone> Runner<'_, A> {
     fn expire_watched(&mut self, client: u64, hand: &mut Hand<'_, A>) {
         let watched: Vec<_> = hand.observers().flat_map(|observers| observers.watched_by(client)).collect();
         for (database, key) in watched {
-            let key = self.router.key(&key);
-            let now = self.moment.now;
-            match hand.shards() {
-                Shards::One(keyspace) => keyspace.database_mut(database).find(key, now),
-                Shards::Many(keyspaces) => keyspaces[self.router.shard_of(key).index()]
-                    .as_mut()
-                    .and_then(|keyspace| keyspace.database_mut(database).find(key, now)),
-            };
+            self.expire_if_due(database, &key, hand);
         }
         self.report(hand);
+    }
+
+    /// Removes a key that is past its deadline, as any look-up does.
+    fn expire_if_due(&self, database: u16, key: &[u8], hand: &mut Hand<'_, A>) {
+        let (key, now) = (self.router.key(key), self.moment.now);
+        match hand.shards() {
+            Shards::One(keyspace) => keyspace.database_mut(database).find(key, now),
+            Shards::Many(keyspaces) => keyspaces[self.router.shard_of(key).index()]
+                .as_mut()
+                .and_then(|keyspace| keyspace.database_mut(database).find(key, now)),
+        };
     }
 
     #[inline]
@@ -328,14 +335,7 @@ impl<A: Clone> Runner<'_, A> {
         let words = batch.words_of(call);
         for word in words.from(1) {
             // One that is past its deadline is absent already, and does not change by being removed.
-            let key = self.router.key(word);
-            let now = self.moment.now;
-            match hand.shards() {
-                Shards::One(keyspace) => keyspace.database_mut(call.database).find(key, now),
-                Shards::Many(keyspaces) => keyspaces[self.router.shard_of(key).index()]
-                    .as_mut()
-                    .and_then(|keyspace| keyspace.database_mut(call.database).find(key, now)),
-            };
+            self.expire_if_due(call.database, word, hand);
         }
         self.report(hand);
         for word in words.from(1) {
