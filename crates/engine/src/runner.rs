@@ -249,6 +249,8 @@ impl<A: Clone> Runner<'_, A> {
                 reply.ok();
             }
             Step::Subscribe(kind) => {
+                // Keys that expired before are no news for who listens from now on.
+                self.report(hand);
                 let names: Vec<_> = words.from(1).map(Bytes::copy_from_slice).collect();
                 replies.subscriptions = Some(self.subscribe(
                     kind,

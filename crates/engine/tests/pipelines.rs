@@ -7,11 +7,11 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use mayfly_command::{ClientCard, ClientState, Host, HostFacts, Router, ShardId};
 use mayfly_engine::{
-    Batch, Effect, Moment, Outgoing, Session, SessionOptions, Shard, ShardOptions, Surroundings,
-    ThreadCounters, Work,
+    Batch, Effect, EventClasses, Moment, Outgoing, Session, SessionOptions, Shard, ShardOptions,
+    SharedEventClasses, Surroundings, ThreadCounters, Work,
 };
 use mayfly_resp::ReplyReader;
-use mayfly_store::{KeyHasher, UnixMillis};
+use mayfly_store::{Key, KeyHasher, UnixMillis};
 
 const NOW: UnixMillis = UnixMillis(1_767_225_600_000);
 const SHARDS: u16 = 2;
@@ -51,6 +51,7 @@ struct Fixture {
     shards: Vec<Shard<()>>,
     input: BytesMut,
     counters: Arc<ThreadCounters>,
+    events: SharedEventClasses,
     sent: VecDeque<Outgoing>,
 }
 
@@ -75,6 +76,7 @@ impl Fixture {
             session: Session::new(client, router, options),
             input: BytesMut::new(),
             counters,
+            events: shard_options.events,
             sent: VecDeque::new(),
         }
     }
@@ -453,6 +455,24 @@ fn messages_stand_between_the_replies_as_they_came() {
     fixture.deliver();
     let message = "1) \"message\"\n2) \"a\"\n3) \"x\"";
     assert_eq!(fixture.replies(), [message, "(integer) 1", "1) \"unsubscribe\"\n2) \"a\"\n3) (integer) 0"]);
+}
+
+#[test]
+fn a_subscriber_hears_nothing_of_keys_that_expired_before() {
+    let mut fixture = Fixture::new("", options());
+    fixture.talk(&["HSET first f v"]);
+    let keyspace = fixture.shards[0].keyspace_mut().expect("at home");
+    let key = b"first";
+    let key = Key { bytes: key, hash: KeyHasher::from_seed(3).hash(key) };
+    let entry = keyspace.database_mut(0).find(key, NOW).expect("just set");
+    keyspace.database_mut(0).set_deadline(entry, Some(UnixMillis(NOW.0 - 1)));
+    assert_eq!(fixture.talk(&["HGET first f"]), ["(nil)"]);
+    fixture.events.set(EventClasses::parse("KEA").expect("letters"));
+    fixture.talk(&["SUBSCRIBE __keyevent@0__:expired"]);
+    let moment = Moment { now: NOW, host: &fixture.host, stopwatch: &|| 0 };
+    let mut effects = Vec::new();
+    fixture.shards[0].reclaim(&moment, &mut effects);
+    assert!(effects.is_empty(), "{effects:?}");
 }
 
 #[test]
