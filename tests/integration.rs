@@ -16,6 +16,7 @@ mod documents;
 mod hang_up;
 mod limits;
 mod metrics;
+mod monitor;
 mod pipelines;
 mod protocol;
 mod shutdown;

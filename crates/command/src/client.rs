@@ -99,6 +99,8 @@ pub struct ClientCard {
     pub output_waiting_bytes: AtomicU64,
     /// Channels and patterns that it listens to.
     pub subscriptions: AtomicU64,
+    /// Whether it reads what others ask for: `MONITOR`.
+    pub is_monitor: AtomicBool,
     /// Somebody has closed it: nothing more is read of it.
     pub disconnected: AtomicBool,
     names: Mutex<ClientNames>,
@@ -135,6 +137,7 @@ impl ClientCard {
             input_waiting_bytes: AtomicU64::new(0),
             output_waiting_bytes: AtomicU64::new(0),
             subscriptions: AtomicU64::new(0),
+            is_monitor: AtomicBool::new(false),
             disconnected: AtomicBool::new(false),
             names: Mutex::default(),
         }

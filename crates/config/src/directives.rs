@@ -76,7 +76,8 @@ directives! {
         /// How much may wait for a client before its further requests are left unread. At most
         /// limits.output_bytes_max.
         output_bytes_pause: usize = MIB as usize, Kind::Bytes { min: 4 * KIB, max: GIB };
-        /// How much may wait for a subscriber that does not read its messages; past it the client is closed.
+        /// How much may wait for a subscriber that does not read its messages, or for a client in MONITOR; past it
+        /// the client is closed.
         subscriber_bytes_max: usize = (32 * MIB) as usize, Kind::Bytes { min: 64 * KIB, max: 16 * GIB };
         /// How many commands one transaction may queue; a longer one is refused.
         transaction_calls_max: usize = 65_536, Kind::Integer { min: 1, max: 1_048_576, unit: "commands" };

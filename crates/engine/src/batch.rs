@@ -158,6 +158,15 @@ pub enum Outgoing {
     Unwatch(Vec<ShardId>, u64, WatchFlag),
     /// To all shards, ascending; it goes to the first: forget what the client of this number listens to.
     Unsubscribe(u64),
+    /// To the process: the client of this number begins to read what all clients ask for, or ends it.
+    Monitor {
+        /// Number of the client.
+        client: u64,
+        /// Whether it begins.
+        begins: bool,
+    },
+    /// To every client that monitors: lines to read.
+    Monitored(Bytes),
 }
 
 /// What a shard is asked to do. `A` is an address that replies are sent to.

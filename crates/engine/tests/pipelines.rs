@@ -91,6 +91,7 @@ impl Fixture {
             now_micros: NOW.0 * 1_000,
             stopwatch: &|| 0,
             counters: &self.counters,
+            is_monitored: false,
         };
         let mut outgoing = Vec::new();
         self.session.feed(&mut self.input, &surroundings, &mut outgoing);
@@ -106,7 +107,10 @@ impl Fixture {
         sent.sort_by_key(|delivery| match delivery {
             Outgoing::Batch(shard, _) => (false, Reverse(*shard)),
             Outgoing::Joint(shards, _) => (true, Reverse(shards[0])),
-            Outgoing::Unwatch(..) | Outgoing::Unsubscribe(_) => (true, Reverse(ShardId(0))),
+            Outgoing::Unwatch(..)
+            | Outgoing::Unsubscribe(_)
+            | Outgoing::Monitor { .. }
+            | Outgoing::Monitored(_) => (true, Reverse(ShardId(0))),
         });
         for delivery in sent {
             match delivery {
@@ -118,6 +122,8 @@ impl Fixture {
                     self.accept(shards[0], Work::Unwatch(shards, client, flag));
                 }
                 Outgoing::Unsubscribe(client) => self.accept(ShardId(0), Work::Unsubscribe(client)),
+                Outgoing::Monitor { .. } => {}
+                Outgoing::Monitored(lines) => self.session.observe(&lines),
             }
         }
     }

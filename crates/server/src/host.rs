@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use crate::clients::Clients;
 use crate::clock::Clock;
+use crate::monitors::Monitors;
 use crate::sampler::Samples;
 use crate::shard::{Disconnect, WatchIdleness};
 use crate::system;
@@ -32,6 +33,8 @@ pub struct ServerHost {
     pub clock: Clock,
     /// Who is connected.
     pub clients: Clients,
+    /// Who monitors.
+    pub monitors: Monitors,
     /// Counters of every shard's thread.
     pub counters: Vec<Arc<ThreadCounters>>,
     /// Port that clients connect to; known once it listens.
@@ -55,6 +58,7 @@ impl ServerHost {
         getrandom::fill(&mut random)?;
         Ok(ServerHost {
             clients: Clients::new(loaded.config.server.connections_max),
+            monitors: Monitors::default(),
             clock: Clock::start(),
             counters: (0..shards).map(|_| Arc::default()).collect(),
             port: AtomicU16::new(0),

@@ -27,6 +27,7 @@ mod host;
 mod http;
 mod listener;
 mod metrics;
+mod monitors;
 mod sampler;
 mod shard;
 mod shutdown;
@@ -133,6 +134,7 @@ fn start_shards(
             bytes_max: config.limits.transaction_bytes_max,
         },
         watched_keys_max: config.limits.watched_keys_max,
+        monitor_bytes_max: config.limits.subscriber_bytes_max,
     };
     let shard_options = ShardOptions {
         store: StoreOptions {

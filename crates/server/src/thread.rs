@@ -104,6 +104,7 @@ impl Thread {
             now_micros: clock.now_micros(),
             stopwatch: &|| clock.nanos(),
             counters: &self.counters,
+            is_monitored: self.host.monitors.is_any(),
         })
     }
 
@@ -127,6 +128,18 @@ impl Thread {
             }
             Outgoing::Unsubscribe(client) => {
                 self.send(ShardId(0), Work::Unsubscribe(client));
+                None
+            }
+            Outgoing::Monitor { client, begins: true } => {
+                self.host.monitors.add(client, reply_to());
+                None
+            }
+            Outgoing::Monitor { client, begins: false } => {
+                self.host.monitors.remove(client);
+                None
+            }
+            Outgoing::Monitored(lines) => {
+                self.host.monitors.show(&lines);
                 None
             }
         }

@@ -347,6 +347,7 @@ impl World {
             now_micros,
             stopwatch: &|| nanos(now_micros),
             counters: &self.counters[connection.home.index()],
+            is_monitored: false,
         };
         session.feed(&mut connection.input, &surroundings, &mut outgoing);
         if session.waiting() > self.session_options.window {
@@ -390,6 +391,7 @@ impl World {
                 self.clients.get_mut(&client).into_iter().for_each(Client::forgive_messages);
                 self.deliver(ShardId(0), home, Work::Unsubscribe(client))
             }
+            Outgoing::Monitor { .. } | Outgoing::Monitored(_) => Err(format!("client {id}: nobody monitors")),
         }
     }
 

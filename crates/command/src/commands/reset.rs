@@ -34,6 +34,7 @@ fn run(context: &mut SessionContext<'_>, _: Words<'_>) -> Outcome {
     client.reply_mode = ReplyMode::On;
     client.authenticated = context.host.password().is_empty();
     client.card.names().name.clear();
+    client.card.is_monitor.store(false, Relaxed);
     client.card.no_evict.store(false, Relaxed);
     client.card.no_touch.store(false, Relaxed);
     context.reply.simple("RESET");

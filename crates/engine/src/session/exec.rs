@@ -16,6 +16,9 @@ use crate::observers::WatchFlag;
 use crate::router::{Route, route};
 use crate::transaction::Transaction;
 
+/// What Redis answers to `MONITOR` in a transaction.
+const NO_MONITOR: &str = "ERR MONITOR isn't allowed for DENY BLOCKING client";
+
 /// The calls of a transaction, with words of their own.
 #[derive(Default)]
 struct Built {
@@ -95,7 +98,10 @@ impl Session {
             match route(command, words, &self.router) {
                 Route::Session => {
                     let mut reply = Vec::new();
-                    run_here(&mut self.client, command, words, surroundings, &mut reply);
+                    match command.full_name() {
+                        "monitor" => ReplyWriter::new(&mut reply, self.client.protocol).error(NO_MONITOR),
+                        _ => _ = run_here(&mut self.client, command, words, surroundings, &mut reply),
+                    }
                     built.add(CallKind::Reply, command, &self.client, [&reply[..]].into_iter(), (0, 0));
                 }
                 Route::Shard { shard, key_word, key_hash } => {
@@ -107,6 +113,9 @@ impl Session {
                     shards.into_iter().for_each(|shard| insert_sorted(&mut built.shards, shard));
                     built.add(CallKind::Queued, command, &self.client, words.from(0), (0, 0));
                 }
+            }
+            if self.is_monitored(surroundings) {
+                self.monitoring.show(&self.client, command, words, surroundings.now_micros);
             }
         }
         built

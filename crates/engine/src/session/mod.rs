@@ -7,11 +7,13 @@
 
 mod conversation;
 mod exec;
+mod monitor;
 mod requests;
 
 use bytes::BytesMut;
 use mayfly_command::{ClientState, Command, Host, Router, ShardId};
 use mayfly_resp::{Decoded, Decoder, RequestLimits};
+use monitor::Monitoring;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::batch::{Batch, Outgoing, Replies, ReplyRoom};
@@ -48,6 +50,9 @@ pub struct SessionOptions {
     pub transaction: TransactionLimits,
     /// Keys that one client may watch.
     pub watched_keys_max: usize,
+    /// Bytes that one burst may show to those who monitor; past it the rest of the burst is not shown. None of them
+    /// takes as much without being closed.
+    pub monitor_bytes_max: usize,
 }
 
 impl Default for SessionOptions {
@@ -59,6 +64,7 @@ impl Default for SessionOptions {
             output_bytes_max: 256 << 20,
             transaction: TransactionLimits::default(),
             watched_keys_max: 1_024,
+            monitor_bytes_max: 32 << 20,
         }
     }
 }
@@ -73,6 +79,8 @@ pub struct Surroundings<'a> {
     pub stopwatch: Stopwatch<'a>,
     /// Counters of this thread.
     pub counters: &'a ThreadCounters,
+    /// Whether anybody monitors.
+    pub is_monitored: bool,
 }
 
 /// One client's conversation.
@@ -107,6 +115,7 @@ pub struct Session {
     forgets: Vec<Outgoing>,
     /// The burst at hand ends with a request that decides what the next one may be.
     subscribing: bool,
+    monitoring: Monitoring,
 }
 
 impl Session {
@@ -133,6 +142,7 @@ impl Session {
             pushed: Vec::new(),
             forgets: Vec::new(),
             subscribing: false,
+            monitoring: Monitoring::new(options.monitor_bytes_max),
             client,
             router,
             options,
@@ -229,6 +239,7 @@ impl Session {
     /// What the shards are to forget now that the client has gone.
     pub fn farewell(&mut self) -> Vec<Outgoing> {
         self.unwatch();
+        self.end_monitoring();
         // A joint under way may be one that subscribes.
         if self.subscriptions > 0 || self.joint_in_flight {
             self.forgets.push(Outgoing::Unsubscribe(self.client.card.id));
@@ -303,6 +314,7 @@ impl Session {
             outgoing.push(Outgoing::Joint(shards, batch));
         }
         outgoing.append(&mut self.forgets);
+        self.send_lines(outgoing);
         self.subscribing = false;
         if !self.local.ends.is_empty() {
             let lane = self.local.lane;

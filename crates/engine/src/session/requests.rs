@@ -58,6 +58,10 @@ impl Session {
                 self.add_to_joint(shards, call);
             }
         }
+        if self.is_monitored(surroundings) {
+            let words = Words::new(buffer, self.decoder.words());
+            self.monitoring.show(&self.client, command, words, surroundings.now_micros);
+        }
     }
 
     /// The call that the request just decoded is; where its words lie is filled in with the batch.

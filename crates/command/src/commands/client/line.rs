@@ -46,6 +46,7 @@ pub(super) fn line(card: &ClientCard, now: UnixMillis, running: Option<&str>) ->
 /// `N` for a client about which there is nothing special to say.
 fn flags(card: &ClientCard) -> String {
     let flags = [
+        ('O', card.is_monitor.load(Relaxed)),
         ('P', card.subscriptions.load(Relaxed) > 0),
         ('e', card.no_evict.load(Relaxed)),
         ('T', card.no_touch.load(Relaxed)),
