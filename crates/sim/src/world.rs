@@ -444,17 +444,24 @@ impl World {
         let mut effects = Vec::new();
         let receiver = &mut self.shards[shard.index()];
         with_moment(self.now_micros, &self.host, |moment| receiver.accept(work, moment, &mut effects));
-        // What comes before the replies to a batch is about that batch.
-        let mut heard = Heard::new();
+        // Whoever judges a reply looks for what is under way.
+        let mut about_clients = Vec::new();
         for effect in effects {
             match effect {
-                Effect::Pass(to, work)
-                    if self.strikes(Fault::LostKeyspace, matches!(work, Work::Return(..))) =>
-                {
-                    drop((to, work));
+                Effect::Pass(to, work) => {
+                    if !self.strikes(Fault::LostKeyspace, matches!(work, Work::Return(..))) {
+                        self.shard_mailboxes[to.index()].push_back(work);
+                    }
                 }
+                effect => about_clients.push(effect),
+            }
+        }
+        // What comes before the replies to a batch is about that batch.
+        let mut heard = Heard::new();
+        for effect in about_clients {
+            match effect {
+                Effect::Pass(..) => unreachable!("set apart above"),
                 Effect::Push(to, push) => self.push(to, push, &mut heard),
-                Effect::Pass(to, work) => self.shard_mailboxes[to.index()].push_back(work),
                 Effect::Reply(id, mut replies) => {
                     self.judge(id, &replies, std::mem::take(&mut heard))?;
                     let can_swap = can_swap(&replies) && self.connections.contains_key(&id);
