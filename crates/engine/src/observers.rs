@@ -48,14 +48,27 @@ impl<A: Clone> Observers<A> {
         self.watches.by_key.is_empty() && self.watches.by_client.is_empty() && self.subscriptions.is_empty()
     }
 
-    /// Adds a watch: `flag` is raised when the key changes.
-    pub fn watch(&mut self, client: u64, database: u16, key: &[u8], flag: &WatchFlag) {
-        self.watches.add(client, database, key, flag);
+    /// Adds a watch: `flag` is raised when the key changes, which `is_there` now or is not.
+    pub fn watch(&mut self, client: u64, database: u16, key: &[u8], is_there: bool, flag: &WatchFlag) {
+        let flag = Arc::clone(flag);
+        self.watches.add(database, key, Watcher { client, is_there, flag });
     }
 
     /// The keys that a client watches on this shard.
     pub fn watched_by(&self, client: u64) -> Vec<Place> {
         self.watches.by_client.get(&client).cloned().unwrap_or_default()
+    }
+
+    /// The keys of a database that somebody watches although they were not there.
+    pub fn watched_absent(&self, database: u16) -> Vec<Vec<u8>> {
+        let of_database = self.watches.by_key.iter().filter(|((number, _), _)| *number == database);
+        let absent = of_database.filter(|(_, watchers)| watchers.iter().any(|watcher| !watcher.is_there));
+        absent.map(|((_, key), _)| key.clone()).collect()
+    }
+
+    /// A key has come to a database by a swap.
+    pub fn appeared(&self, database: u16, key: &[u8]) {
+        self.watches.touch(database, key, false);
     }
 
     /// Ends all watches of a client.
@@ -73,7 +86,7 @@ impl<A: Clone> Observers<A> {
         match change {
             Change::Key { database, class, event, key } => {
                 if *class != Class::Miss {
-                    self.watches.touch(*database, key);
+                    self.watches.touch(*database, key, *class == Class::Expired);
                 }
                 self.push_event(*database, *class, event, key, effects);
             }
@@ -120,21 +133,23 @@ struct Watches {
 #[derive(Debug)]
 struct Watcher {
     client: u64,
+    /// Whether the key was there when it began.
+    is_there: bool,
     flag: WatchFlag,
 }
 
 impl Watches {
-    fn add(&mut self, client: u64, database: u16, key: &[u8], flag: &WatchFlag) {
+    fn add(&mut self, database: u16, key: &[u8], watcher: Watcher) {
         let place = (database, key.to_vec());
         let watchers = self.by_key.entry(place.clone()).or_default();
-        let flag = Arc::clone(flag);
-        if let Some(watcher) = watchers.iter_mut().find(|watcher| watcher.client == client) {
-            // Left over from a transaction before.
-            watcher.flag = flag;
-            return;
+        match watchers.iter_mut().find(|known| known.client == watcher.client) {
+            // Left over from a transaction before, or watched twice: a change in between has raised the flag.
+            Some(known) => *known = watcher,
+            None => {
+                self.by_client.entry(watcher.client).or_default().push(place);
+                watchers.push(watcher);
+            }
         }
-        watchers.push(Watcher { client, flag });
-        self.by_client.entry(client).or_default().push(place);
     }
 
     fn remove_if(&mut self, client: u64, is_over: impl Fn(&Watcher) -> bool) {
@@ -153,18 +168,22 @@ impl Watches {
         }
     }
 
-    fn touch(&self, database: u16, key: &[u8]) {
+    /// A key has changed. With `by_expiry` that matters to those only who had seen it: to others it came dead, with
+    /// a swap of databases.
+    fn touch(&self, database: u16, key: &[u8], by_expiry: bool) {
         if self.by_key.is_empty() {
             return;
         }
-        for watcher in self.by_key.get(&(database, key.to_vec())).into_iter().flatten() {
+        let watchers = self.by_key.get(&(database, key.to_vec())).into_iter().flatten();
+        for watcher in watchers.filter(|watcher| watcher.is_there || !by_expiry) {
             watcher.flag.store(true, Relaxed);
         }
     }
 
+    /// All keys of a database are gone from it.
     fn touch_database(&self, database: u16) {
         let of_database = self.by_key.iter().filter(|((number, _), _)| *number == database);
-        for watcher in of_database.flat_map(|(_, watchers)| watchers) {
+        for watcher in of_database.flat_map(|(_, watchers)| watchers).filter(|watcher| watcher.is_there) {
             watcher.flag.store(true, Relaxed);
         }
     }
@@ -182,8 +201,8 @@ mod tests {
     fn a_change_raises_the_flags_of_those_who_watch_the_key() {
         let mut observers: Observers<u32> = Observers::new(SharedEventClasses::default());
         let (first, second) = (WatchFlag::default(), WatchFlag::default());
-        observers.watch(1, 0, b"a", &first);
-        observers.watch(2, 1, b"a", &second);
+        observers.watch(1, 0, b"a", false, &first);
+        observers.watch(2, 1, b"a", true, &second);
         observers.changed(&change(0, "b"), &mut Vec::new());
         observers.changed(&Change::Flushed { database: 3 }, &mut Vec::new());
         assert!(!first.load(Relaxed) && !second.load(Relaxed));
@@ -194,17 +213,34 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_was_not_there_is_not_changed_by_a_flush_nor_by_coming_dead() {
+        let mut observers: Observers<u32> = Observers::new(SharedEventClasses::default());
+        let (there, absent) = (WatchFlag::default(), WatchFlag::default());
+        observers.watch(1, 0, b"a", true, &there);
+        observers.watch(2, 0, b"a", false, &absent);
+        assert_eq!(observers.watched_absent(0), [b"a".to_vec()]);
+        let expired = Change::Key { database: 0, class: Class::Expired, event: "expired", key: b"a".into() };
+        for change in [expired, Change::Flushed { database: 0 }, Change::Swapped { first: 3, second: 0 }] {
+            there.store(false, Relaxed);
+            observers.changed(&change, &mut Vec::new());
+            assert!(there.load(Relaxed) && !absent.load(Relaxed), "{change:?}");
+        }
+        observers.appeared(0, b"a");
+        assert!(absent.load(Relaxed));
+    }
+
+    #[test]
     fn nothing_is_kept_of_a_client_that_has_gone() {
         let mut observers: Observers<u32> = Observers::new(SharedEventClasses::default());
-        observers.watch(1, 0, b"a", &WatchFlag::default());
-        observers.watch(1, 0, b"a", &WatchFlag::default());
-        observers.watch(2, 0, b"a", &WatchFlag::default());
+        observers.watch(1, 0, b"a", true, &WatchFlag::default());
+        observers.watch(1, 0, b"a", true, &WatchFlag::default());
+        observers.watch(2, 0, b"a", true, &WatchFlag::default());
         assert_eq!(observers.watched_by(1), [(0, b"a".to_vec())]);
         observers.unwatch(1);
         assert!(observers.are_watching());
         let (old, new) = (WatchFlag::default(), WatchFlag::default());
-        observers.watch(3, 0, b"a", &old);
-        observers.watch(3, 0, b"b", &new);
+        observers.watch(3, 0, b"a", true, &old);
+        observers.watch(3, 0, b"b", true, &new);
         observers.unwatch_by(3, &old);
         assert_eq!(observers.watched_by(3), [(0, b"b".to_vec())]);
         observers.unwatch_by(3, &new);

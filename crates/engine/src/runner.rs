@@ -160,20 +160,21 @@ impl<A: Clone> Runner<'_, A> {
     fn expire_watched(&mut self, client: u64, hand: &mut Hand<'_, A>) {
         let watched: Vec<_> = hand.observers().flat_map(|observers| observers.watched_by(client)).collect();
         for (database, key) in watched {
-            self.expire_if_due(database, &key, hand);
+            self.is_there(database, &key, hand);
         }
         self.report(hand);
     }
 
-    /// Removes a key that is past its deadline, as any look-up does.
-    fn expire_if_due(&self, database: u16, key: &[u8], hand: &mut Hand<'_, A>) {
+    /// Whether a key is there. One that is past its deadline is removed, as by any look-up.
+    fn is_there(&self, database: u16, key: &[u8], hand: &mut Hand<'_, A>) -> bool {
         let (key, now) = (self.router.key(key), self.moment.now);
-        match hand.shards() {
+        let entry = match hand.shards() {
             Shards::One(keyspace) => keyspace.database_mut(database).find(key, now),
             Shards::Many(keyspaces) => keyspaces[self.router.shard_of(key).index()]
                 .as_mut()
                 .and_then(|keyspace| keyspace.database_mut(database).find(key, now)),
         };
+        entry.is_some()
     }
 
     #[inline]
@@ -229,7 +230,24 @@ impl<A: Clone> Runner<'_, A> {
                 }
                 Change::Flushed { .. } | Change::Swapped { .. } => {
                     hand.observers().for_each(|observers| observers.changed(&change, self.effects));
+                    if let Change::Swapped { first, second } = change {
+                        self.notice_appeared(first, hand);
+                        self.notice_appeared(second, hand);
+                    }
                 }
+            }
+        }
+    }
+
+    /// Tells those who watch absent keys of a database which of them a swap has brought.
+    fn notice_appeared(&self, database: u16, hand: &mut Hand<'_, A>) {
+        let absent: Vec<_> =
+            hand.observers().flat_map(|observers| observers.watched_absent(database)).collect();
+        for key in absent {
+            if self.is_there(database, &key, hand)
+                && let Some(observers) = hand.observers_of(self.router, &key)
+            {
+                observers.appeared(database, &key);
             }
         }
     }
@@ -335,14 +353,12 @@ impl<A: Clone> Runner<'_, A> {
 
     fn watch(&mut self, batch: &Batch, call: &Call, flag: u32, hand: &mut Hand<'_, A>) {
         let words = batch.words_of(call);
-        for word in words.from(1) {
-            // One that is past its deadline is absent already, and does not change by being removed.
-            self.expire_if_due(call.database, word, hand);
-        }
+        // One that is past its deadline is absent already, and does not change by being removed.
+        let are_there: Vec<_> = words.from(1).map(|word| self.is_there(call.database, word, hand)).collect();
         self.report(hand);
-        for word in words.from(1) {
+        for (word, is_there) in words.from(1).zip(are_there) {
             if let Some(observers) = hand.observers_of(self.router, word) {
-                observers.watch(batch.client, call.database, word, &batch.flags[flag as usize]);
+                observers.watch(batch.client, call.database, word, is_there, &batch.flags[flag as usize]);
             }
         }
         self.changes.set_watched(hand.are_watched());
