@@ -19,6 +19,7 @@ mod metrics;
 mod monitor;
 mod pipelines;
 mod protocol;
+mod rewrite;
 mod shutdown;
 mod start;
 mod transactions;

@@ -25,6 +25,14 @@ pub trait Host: Send + Sync {
         Err("this process has no parameters to set".to_owned())
     }
 
+    /// Writes into the config file what was set by [`Host::set_parameters`].
+    ///
+    /// # Errors
+    /// Why it was not written, without its code.
+    fn rewrite_config_file(&self) -> Result<(), String> {
+        Err("The server is running without a config file".to_owned())
+    }
+
     /// Counts anew from here on what [`Host::facts`] and `INFO` count since the start. `lookups` is where the
     /// shards stand.
     fn reset_statistics(&self, _lookups: ShardFacts) {}

@@ -52,7 +52,8 @@ directives! {
         /// left. Keep it below the time that the supervisor of the process allows.
         shutdown_grace_ms: u64 = 10_000, Kind::Integer { min: 0, max: 600_000, unit: "ms" };
         /// What clients have to send with AUTH before anything else. Empty asks for nothing. Never shown; better
-        /// given as MAYFLY_SERVER__PASSWORD than written in a file that others read.
+        /// given as MAYFLY_SERVER__PASSWORD than written in a file that others read. One given by CONFIG SET is
+        /// written into the file by CONFIG REWRITE, as Redis does.
         password: Secret = Secret::default(), Kind::Secret { bytes_max: 512 }, redis "requirepass", live;
     }
 

@@ -21,6 +21,7 @@
 
 mod clients;
 mod clock;
+mod config_file;
 mod connection;
 mod error;
 mod host;
