@@ -22,5 +22,6 @@ mod protocol;
 mod rewrite;
 mod shutdown;
 mod start;
+mod tracking;
 mod transactions;
 mod transcript;

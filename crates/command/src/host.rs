@@ -83,6 +83,14 @@ pub struct HostFacts {
     pub output_bytes_total: u64,
     /// Errors answered since the start.
     pub errors_total: u64,
+    /// Clients whose reads are tracked.
+    pub tracking_clients: u64,
+    /// Keys remembered for clients that cache them.
+    pub tracked_keys: u64,
+    /// Pairs of such a key and a client.
+    pub tracked_items: u64,
+    /// Prefixes of keys that clients are told of.
+    pub tracked_prefixes: u64,
     /// Resident memory of the process in bytes.
     pub resident_bytes: u64,
     /// The most resident memory so far in bytes.

@@ -86,6 +86,12 @@ directives! {
         transaction_bytes_max: usize = (64 * MIB) as usize, Kind::Bytes { min: KIB, max: GIB };
         /// How many keys one client may watch for its next transaction.
         watched_keys_max: usize = 1_024, Kind::Integer { min: 1, max: 1_048_576, unit: "keys" };
+        /// How many keys are remembered for clients that cache them (CLIENT TRACKING). Past it some key is forgotten,
+        /// and its clients are told as if it had changed.
+        tracked_keys_max: usize = 1_000_000, Kind::Integer { min: 1_000, max: 1_000_000_000, unit: "keys" },
+            redis "tracking-table-max-keys";
+        /// How many prefixes of keys one client may be told of (CLIENT TRACKING … BCAST).
+        tracked_prefixes_max: usize = 1_024, Kind::Integer { min: 1, max: 65_536, unit: "prefixes" };
         /// How much is read from one connection before the others get their turn. More suit few clients with deep
         /// pipelines, fewer suit many clients.
         read_bytes_max: usize = (64 * KIB) as usize, Kind::Bytes { min: KIB, max: 16 * MIB };

@@ -1,8 +1,9 @@
-//! Who wants to know what happens on a shard: watchers of keys, subscribers of channels, readers of events.
+//! Who wants to know what happens on a shard: watchers of keys, subscribers of channels, readers of events, caches.
 //!
 //! ```text
 //!   command ─Change─► Observers ─┬─ a watched key? ──► its transactions will not run
-//!                                └─ an event somebody subscribed to? ──► Effect::Push
+//!                                ├─ an event somebody subscribed to? ──► Effect::Push
+//!                                └─ a key somebody caches? ────────────► Effect::Push
 //! ```
 //!
 //! Watches are kept by the shard that owns the key. Subscriptions are the same on every shard: subscribing is a
@@ -18,6 +19,7 @@ use mayfly_command::{Change, Class};
 use crate::batch::Effect;
 use crate::events::SharedEventClasses;
 use crate::subscriptions::Subscriptions;
+use crate::tracking::Tracking;
 
 /// Raised when a key that a session watches has changed.
 pub type WatchFlag = Arc<AtomicBool>;
@@ -27,25 +29,38 @@ pub type WatchFlag = Arc<AtomicBool>;
 pub struct Observers<A> {
     /// Who listens to which channel.
     pub subscriptions: Subscriptions<A>,
+    /// Who caches which key.
+    pub tracking: Tracking<A>,
     events: SharedEventClasses,
     watches: Watches,
 }
 
 impl<A: Clone> Observers<A> {
-    /// Nobody yet; `events` are those that are asked for at the moment.
-    pub fn new(events: SharedEventClasses) -> Self {
-        Observers { subscriptions: Subscriptions::default(), events, watches: Watches::default() }
+    /// Nobody yet; `events` are those that are asked for at the moment. At most `tracked_keys_max` keys are
+    /// remembered for those who cache them.
+    pub fn new(events: SharedEventClasses, tracked_keys_max: usize) -> Self {
+        Observers {
+            subscriptions: Subscriptions::default(),
+            tracking: Tracking::new(tracked_keys_max),
+            events,
+            watches: Watches::default(),
+        }
     }
 
     /// Whether changes have to be reported at all.
     #[inline]
     pub fn are_watching(&self) -> bool {
-        !self.watches.by_key.is_empty() || (!self.subscriptions.is_empty() && self.events.get().is_any())
+        !self.watches.by_key.is_empty()
+            || !self.tracking.is_idle()
+            || (!self.subscriptions.is_empty() && self.events.get().is_any())
     }
 
     /// Whether nobody watches or listens.
     pub fn is_idle(&self) -> bool {
-        self.watches.by_key.is_empty() && self.watches.by_client.is_empty() && self.subscriptions.is_empty()
+        self.watches.by_key.is_empty()
+            && self.watches.by_client.is_empty()
+            && self.subscriptions.is_empty()
+            && self.tracking.is_idle()
     }
 
     /// Adds a watch: `flag` is raised when the key changes, which `is_there` now or is not.
@@ -81,12 +96,13 @@ impl<A: Clone> Observers<A> {
         self.watches.remove_if(client, |watcher| Arc::ptr_eq(&watcher.flag, flag));
     }
 
-    /// Something has changed: raises flags and pushes events.
-    pub fn changed(&mut self, change: &Change, effects: &mut Vec<Effect<A>>) {
+    /// Something has changed, `by` a client or by itself: raises flags, pushes events, tells caches.
+    pub fn changed(&mut self, change: &Change, by: Option<u64>, effects: &mut Vec<Effect<A>>) {
         match change {
             Change::Key { database, class, event, key } => {
                 if *class != Class::Miss {
                     self.watches.touch(*database, key, *class == Class::Expired);
+                    self.tracking.changed(key, by, effects);
                 }
                 self.push_event(*database, *class, event, key, effects);
             }
@@ -199,22 +215,22 @@ mod tests {
 
     #[test]
     fn a_change_raises_the_flags_of_those_who_watch_the_key() {
-        let mut observers: Observers<u32> = Observers::new(SharedEventClasses::default());
+        let mut observers: Observers<u32> = Observers::new(SharedEventClasses::default(), 1);
         let (first, second) = (WatchFlag::default(), WatchFlag::default());
         observers.watch(1, 0, b"a", false, &first);
         observers.watch(2, 1, b"a", true, &second);
-        observers.changed(&change(0, "b"), &mut Vec::new());
-        observers.changed(&Change::Flushed { database: 3 }, &mut Vec::new());
+        observers.changed(&change(0, "b"), None, &mut Vec::new());
+        observers.changed(&Change::Flushed { database: 3 }, None, &mut Vec::new());
         assert!(!first.load(Relaxed) && !second.load(Relaxed));
-        observers.changed(&change(0, "a"), &mut Vec::new());
+        observers.changed(&change(0, "a"), None, &mut Vec::new());
         assert!(first.load(Relaxed) && !second.load(Relaxed));
-        observers.changed(&Change::Swapped { first: 1, second: 5 }, &mut Vec::new());
+        observers.changed(&Change::Swapped { first: 1, second: 5 }, None, &mut Vec::new());
         assert!(second.load(Relaxed));
     }
 
     #[test]
     fn a_key_that_was_not_there_is_not_changed_by_a_flush_nor_by_coming_dead() {
-        let mut observers: Observers<u32> = Observers::new(SharedEventClasses::default());
+        let mut observers: Observers<u32> = Observers::new(SharedEventClasses::default(), 1);
         let (there, absent) = (WatchFlag::default(), WatchFlag::default());
         observers.watch(1, 0, b"a", true, &there);
         observers.watch(2, 0, b"a", false, &absent);
@@ -222,7 +238,7 @@ mod tests {
         let expired = Change::Key { database: 0, class: Class::Expired, event: "expired", key: b"a".into() };
         for change in [expired, Change::Flushed { database: 0 }, Change::Swapped { first: 3, second: 0 }] {
             there.store(false, Relaxed);
-            observers.changed(&change, &mut Vec::new());
+            observers.changed(&change, None, &mut Vec::new());
             assert!(there.load(Relaxed) && !absent.load(Relaxed), "{change:?}");
         }
         observers.appeared(0, b"a");
@@ -231,7 +247,7 @@ mod tests {
 
     #[test]
     fn nothing_is_kept_of_a_client_that_has_gone() {
-        let mut observers: Observers<u32> = Observers::new(SharedEventClasses::default());
+        let mut observers: Observers<u32> = Observers::new(SharedEventClasses::default(), 1);
         observers.watch(1, 0, b"a", true, &WatchFlag::default());
         observers.watch(1, 0, b"a", true, &WatchFlag::default());
         observers.watch(2, 0, b"a", true, &WatchFlag::default());

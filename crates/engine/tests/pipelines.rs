@@ -4,10 +4,10 @@ use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use mayfly_command::{ClientCard, ClientState, Host, HostFacts, Router, ShardId};
 use mayfly_engine::{
-    Batch, Effect, EventClasses, Moment, Outgoing, Session, SessionOptions, Shard, ShardOptions,
+    Batch, Effect, EventClasses, Moment, Outgoing, Push, Session, SessionOptions, Shard, ShardOptions,
     SharedEventClasses, Surroundings, ThreadCounters, Work,
 };
 use mayfly_resp::ReplyReader;
@@ -133,7 +133,7 @@ impl Fixture {
         for effect in self.accept_only(shard, work) {
             match effect {
                 Effect::Reply((), replies) => self.session.accept(replies),
-                Effect::Push((), push) => self.session.push(&push),
+                Effect::Push((), push) => assert_eq!(self.session.push(push), None),
                 Effect::Pass(shard, work) => self.accept(shard, work),
             }
         }
@@ -490,4 +490,25 @@ fn after_a_farewell_nothing_is_left() {
     fixture.sent.extend(farewell);
     fixture.deliver();
     assert!(fixture.is_idle());
+}
+
+#[test]
+fn an_invalidation_does_not_overtake_a_reply_that_waits_for_another_shard() {
+    let mut fixture = Fixture::new("", options());
+    fixture.talk(&["HSET first f old", "HELLO 3", "CLIENT TRACKING ON"]);
+    assert_eq!(fixture.feed(&["HGET second f", "HGET first f"]), 2);
+    let slow =
+        fixture.sent.remove(fixture.sent.iter().position(is_for_second).expect("a batch")).expect("a batch");
+    fixture.deliver();
+    // The old value has been read and waits; now it changes.
+    let keys = Arc::from([Bytes::from_static(b"first")]);
+    assert_eq!(fixture.session.push(Push::Invalidate(Some(keys))), None);
+    assert!(fixture.replies().is_empty());
+    fixture.sent.push_back(slow);
+    fixture.deliver();
+    assert_eq!(fixture.replies(), ["(nil)", "\"old\"", "1) \"invalidate\"\n2) 1) \"first\""]);
+}
+
+fn is_for_second(delivery: &Outgoing) -> bool {
+    matches!(delivery, Outgoing::Batch(shard, _) if *shard == ShardId(1))
 }

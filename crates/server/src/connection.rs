@@ -40,7 +40,7 @@ const OUTPUT_CAPACITY_MAX: usize = 256 * 1024;
 #[rtype(result = "()")]
 pub struct Answer(pub Replies);
 
-/// A message to a subscriber.
+/// A push to the client.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Deliver(pub Push);
@@ -366,9 +366,13 @@ impl Handler<Answer> for Connection {
 impl Handler<Deliver> for Connection {
     type Result = ();
 
-    /// The message leaves as replies do.
+    /// It leaves as replies do.
     fn handle(&mut self, Deliver(push): Deliver, _: &mut Self::Context) {
-        self.session.push(&push);
+        if let Some(redirect) = self.session.push(push)
+            && !self.thread.redirect(redirect)
+        {
+            self.session.redirect_is_broken();
+        }
     }
 }
 

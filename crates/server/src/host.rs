@@ -235,6 +235,11 @@ impl ServerHost {
             input_bytes_total: self.total(|thread| thread.input_bytes.get()),
             output_bytes_total: self.total(|thread| thread.output_bytes.get()),
             errors_total: self.total(ThreadCounters::errors),
+            tracking_clients: self.clients.tracking(),
+            tracked_keys: self.total(|thread| thread.tracked_keys.get()),
+            tracked_items: self.total(|thread| thread.tracked_items.get()),
+            // The same on every shard.
+            tracked_prefixes: self.counters.first().map_or(0, |thread| thread.tracked_prefixes.get()),
             resident_bytes,
             resident_bytes_max: resident_bytes_max.max(resident_bytes),
             machine_bytes: process.machine_bytes,
