@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use mayfly_store::{Database, Key, KeyHasher, Keyspace, StoreOptions, UnixMillis};
+use mayfly_store::{Database, Key, KeyHasher, Keyspace, StoreOptions, UnixMillis, packed_bytes};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -41,8 +41,8 @@ fn name(number: u64) -> Name {
 
 /// What HSETEX does.
 fn update(database: &mut Database, key: Key<'_>, deadline: UnixMillis) {
-    let (id, _) = database.find_or_create(key, NOW);
-    database.set_field(id, b"data", &VALUE);
+    let (mut id, _) = database.find_or_create(key, || packed_bytes(b"data", &VALUE), NOW);
+    database.set_field(&mut id, b"data", &VALUE);
     database.set_deadline(id, Some(deadline));
 }
 
@@ -123,7 +123,6 @@ fn keyspace(criterion: &mut Criterion) {
                             if stage > 1 {
                                 keys.iter().for_each(|&hash| database.prefetch_index(hash));
                                 keys.iter().for_each(|&hash| database.prefetch_entry(hash));
-                                keys.iter().for_each(|&hash| database.prefetch_fields(hash));
                             }
                             for (name, &hash) in batch.iter().zip(&keys) {
                                 update(database, Key { bytes: name, hash }, UnixMillis(deadline));

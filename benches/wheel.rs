@@ -22,8 +22,8 @@ struct Entry {
 struct Entries(Vec<Entry>);
 
 impl Timers for Entries {
-    fn links(&self, number: u32) -> &Links {
-        &self.0[number as usize].links
+    fn links(&self, number: u32) -> Links {
+        self.0[number as usize].links
     }
     fn deadline(&self, number: u32) -> u64 {
         self.0[number as usize].deadline
@@ -31,8 +31,8 @@ impl Timers for Entries {
 }
 
 impl TimersMut for Entries {
-    fn links_mut(&mut self, number: u32) -> &mut Links {
-        &mut self.0[number as usize].links
+    fn set_links(&mut self, number: u32, links: Links) {
+        self.0[number as usize].links = links;
     }
 }
 

@@ -1,15 +1,9 @@
-"""Runs the modules of tests named as arguments; its last line counts them, as tests/run expects of a part.
-
-With --without=NAME first, they find no package of that name: redis-py decodes by hiredis wherever that is installed.
-"""
+"""Runs the modules of tests named as arguments; its last line counts them, as tests/run expects of a part."""
 
 import sys
 import unittest
 
-names = sys.argv[1:]
-if names[0].startswith("--without="):
-    sys.modules[names.pop(0).removeprefix("--without=")] = None
-suite = unittest.defaultTestLoader.loadTestsFromNames(names)
+suite = unittest.defaultTestLoader.loadTestsFromNames(sys.argv[1:])
 result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2, warnings="error").run(suite)
 failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
 # Nothing is skipped silently: a test that did not run has not passed.

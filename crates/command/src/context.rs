@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 use mayfly_resp::{Protocol, ReplyWriter};
-use mayfly_store::{Assembly, Database, Detached, EntryId, Fields, Key, Keyspace, UnixMillis};
+use mayfly_store::{Assembly, Database, Detached, EntryId, Fields, Key, Keyspace, UnixMillis, packed_bytes};
 
 use crate::changes::{Change, Changes, Class};
 use crate::client::{ClientCard, ClientState};
@@ -118,11 +118,16 @@ impl<'a> Data<'a> {
     }
 
     /// Opens a hash to set fields in it; creates it where there is none. A created hash is empty: the caller
-    /// sets a field before it does anything else.
-    pub fn open_or_create(&mut self, key: &[u8]) -> Hash<'_> {
+    /// sets a field before it does anything else. `pairs` are the fields and values that it is about to set.
+    pub fn open_or_create<'p>(
+        &mut self,
+        key: &[u8],
+        pairs: impl IntoIterator<Item = (&'p [u8], &'p [u8])>,
+    ) -> Hash<'_> {
         let (routed, number, now) = (self.key(key), self.database, self.now);
         let database = self.shards.keyspace_of(self.router, routed).database_mut(number);
-        let (id, created) = database.find_or_create(routed, now);
+        let room = || pairs.into_iter().map(|(field, value)| packed_bytes(field, value)).sum();
+        let (id, created) = database.find_or_create(routed, room, now);
         if created {
             self.changes.report(number, Class::New, "new", key);
         }
@@ -243,12 +248,12 @@ impl<'a> Hash<'a> {
 
     /// Sets a field; true if it is new.
     pub fn set(&mut self, field: &[u8], value: &[u8]) -> bool {
-        self.database.set_field(self.id, field, value)
+        self.database.set_field(&mut self.id, field, value)
     }
 
     /// Removes a field; true if it was there. The caller ends with [`Hash::remove_if_empty`].
     pub fn remove_field(&mut self, field: &[u8]) -> bool {
-        self.database.remove_field(self.id, field)
+        self.database.remove_field(&mut self.id, field)
     }
 
     /// All fields with their values, in no particular order.

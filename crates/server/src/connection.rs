@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use actix::fut::ActorFuture;
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, SpawnHandle};
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use mayfly_command::{ClientCard, ClientState};
 use mayfly_engine::{Outgoing, Push, Replies, Session};
 use socket2::SockRef;
@@ -40,15 +40,10 @@ const OUTPUT_CAPACITY_MAX: usize = 256 * 1024;
 #[rtype(result = "()")]
 pub struct Answer(pub Replies);
 
-/// A push to the client.
+/// A message to a subscriber.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Deliver(pub Push);
-
-/// What clients ask for, for one that monitors.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Observe(pub Bytes);
 
 /// Answer what was received, then close.
 #[derive(Message)]
@@ -260,8 +255,7 @@ impl Connection {
 
     fn output_bytes_max(&self) -> usize {
         let limits = &self.thread.host.loaded.config.limits;
-        let is_listening = self.session.subscriptions() > 0 || self.session.is_monitor();
-        if is_listening { limits.subscriber_bytes_max } else { limits.output_bytes_max }
+        if self.session.subscriptions() > 0 { limits.subscriber_bytes_max } else { limits.output_bytes_max }
     }
 
     fn output_bytes_pause(&self) -> usize {
@@ -366,22 +360,9 @@ impl Handler<Answer> for Connection {
 impl Handler<Deliver> for Connection {
     type Result = ();
 
-    /// It leaves as replies do.
+    /// The message leaves as replies do.
     fn handle(&mut self, Deliver(push): Deliver, _: &mut Self::Context) {
-        if let Some(redirect) = self.session.push(push)
-            && !self.thread.redirect(redirect)
-        {
-            self.session.redirect_is_broken();
-        }
-    }
-}
-
-impl Handler<Observe> for Connection {
-    type Result = ();
-
-    /// The lines leave as replies do.
-    fn handle(&mut self, Observe(lines): Observe, _: &mut Self::Context) {
-        self.session.observe(&lines);
+        self.session.push(&push);
     }
 }
 

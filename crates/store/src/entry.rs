@@ -1,109 +1,72 @@
-//! The entries of a database: a hash with its key and its deadline, 32 bytes and what they point to.
+//! The entries of a database: a hash with its key and its deadline, in one block of bytes.
 //!
 //! ```text
-//!   0                   16                        24      28         32
-//!   ├── packed or table ┼── deadline and slot ────┼─ next ┼─ previous ┤
-//!       (owned pointer)     └────────── wheel::Links ────────────────┘
+//!   0                      16        19
+//!   ├── deadline and slot ─┼ access ─┼ key and fields, packed    ┤ unused ┤
+//!       wheel::Links       ┊         └ or the number of a table, 4 bytes
+//!                          └ kept, not read yet
 //! ```
+//!
+//! The spare bits of the links say which of the two it is, and how many bytes behind it are unused. An entry has
+//! the number of its block; it gets another when its hash grows or shrinks.
 
 use std::collections::BTreeMap;
 
+use crate::blocks::{Blocks, fill};
 use crate::index::Hashes;
 use crate::key::KeyHasher;
-use crate::packed::{Packed, PackedLimits, PackedSet};
-use crate::prefetch::{prefetch, prefetch_bytes};
+use crate::packed::{Packed, PackedLimits, Plan, field_parts, key_of, key_parts, value_parts};
 use crate::slab::{Slab, Slot};
 use crate::table::Table;
 use crate::time::UnixMillis;
-use crate::wheel::{FAR, Links, NEVER, Timers, TimersMut};
+use crate::wheel::{FAR, LINKS_BYTES, Links, NEVER, Timers, TimersMut};
 
-/// The handle of a live entry, valid in its database until that entry is removed or detached.
+/// The handle of a live entry, valid in its database until that entry is removed or detached; what changes the
+/// size of its hash gives it a new one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub struct EntryId(pub(crate) u32);
 
+/// Where the content of an entry starts.
+const CONTENT: usize = LINKS_BYTES + 3;
+/// The spare bit that says: the content is the number of a table.
+const IS_TABLE: u8 = 1 << 6;
+/// The other spare bits: unused bytes. This many or more stand in the last bytes of the block instead.
+const UNUSED_MANY: u8 = IS_TABLE - 1;
+/// Bytes of a table's number, and of a written number of unused bytes.
+const NUMBER_BYTES: usize = 4;
+
 /// The fields of a hash, with its key.
-#[derive(Debug)]
-pub(crate) enum Body {
-    Packed(Packed),
-    Table(Box<Table>),
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Body<'a> {
+    Packed(Packed<'a>),
+    Table(&'a Table),
 }
 
-impl Body {
-    /// Sets a field; true if it is new. A hash past the packed limits becomes a table, and stays one.
-    pub(crate) fn set(
-        &mut self,
-        field: &[u8],
-        value: &[u8],
-        limits: PackedLimits,
-        hasher: &KeyHasher,
-    ) -> bool {
-        match self {
-            Body::Table(table) => table.set(field, value),
-            Body::Packed(packed) => match packed.set(field, value, limits) {
-                PackedSet::Added => true,
-                PackedSet::Overwritten => false,
-                PackedSet::TooLarge => {
-                    let mut table = Box::new(Table::from_packed(packed, hasher));
-                    let is_new = table.set(field, value);
-                    *self = Body::Table(table);
-                    is_new
-                }
-            },
-        }
-    }
-
-    /// The same hash in memory of its own.
-    pub(crate) fn copy(&self) -> Self {
-        match self {
-            Body::Packed(packed) => Body::Packed(packed.clone()),
-            Body::Table(table) => Body::Table(Box::new(table.copy())),
-        }
-    }
-
-    #[inline]
-    pub(crate) fn key(&self) -> &[u8] {
+impl<'a> Body<'a> {
+    pub(crate) fn key(self) -> &'a [u8] {
         match self {
             Body::Packed(packed) => packed.key(),
             Body::Table(table) => table.key(),
         }
     }
-
-    /// Bytes allocated.
-    #[inline]
-    pub(crate) fn bytes(&self) -> usize {
-        match self {
-            Body::Packed(packed) => packed.bytes(),
-            Body::Table(table) => table.bytes(),
-        }
-    }
-
-    /// Asks for the line that a look-up reads first behind the entry.
-    #[inline]
-    pub(crate) fn prefetch(&self) {
-        match self {
-            Body::Packed(packed) => prefetch_bytes(packed.block()),
-            Body::Table(table) => prefetch(&**table),
-        }
-    }
 }
 
-/// An entry. A vacant slot has an empty packed block, which no entry has.
+/// A slot for a table.
 #[derive(Debug)]
-pub(crate) struct Entry {
-    pub(crate) body: Body,
-    pub(crate) links: Links,
+enum TableSlot {
+    Table(Box<Table>),
+    Vacant(u32),
 }
 
-impl Slot for Entry {
+impl Slot for TableSlot {
     fn vacant(next: u32) -> Self {
-        Entry { body: Body::Packed(Packed::default()), links: Links::vacant(next) }
+        TableSlot::Vacant(next)
     }
 
-    #[inline]
     fn next_vacant(&self) -> Option<u32> {
-        match &self.body {
-            Body::Packed(packed) if packed.bytes() == 0 => Some(self.links.next_vacant()),
-            _ => None,
+        match self {
+            TableSlot::Table(_) => None,
+            TableSlot::Vacant(next) => Some(*next),
         }
     }
 }
@@ -111,7 +74,10 @@ impl Slot for Entry {
 /// All entries of a database, with the deadlines that an entry cannot hold.
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
-    pub(crate) slab: Slab<Entry>,
+    blocks: Blocks,
+    tables: Slab<TableSlot>,
+    /// Bytes of all tables.
+    tables_bytes: usize,
     /// Deadlines from the year 10889 on. A tree, because it never moves all of its content at once.
     far: BTreeMap<u32, UnixMillis>,
 }
@@ -120,34 +86,141 @@ pub(crate) struct Entries {
 const FAR_BYTES: usize = 24;
 
 impl Entries {
-    /// Keeps a hash that has no deadline.
-    pub(crate) fn insert(&mut self, body: Body) -> u32 {
-        self.slab.insert(Entry { body, links: Links::default() })
+    /// Keeps a small hash that has no deadline; `fields` are as [`Packed::fields_block`] gave them, and `room` bytes
+    /// more will follow.
+    pub(crate) fn insert_packed(&mut self, key: &[u8], fields: &[u8], room: usize) -> u32 {
+        key_parts(key, fields, |parts| self.insert(parts, room, 0))
     }
 
-    /// Takes a hash out that the wheel does not know any more.
-    pub(crate) fn remove(&mut self, number: u32) -> Body {
-        if self.slab[number].links.written() == FAR {
+    /// Keeps a large hash that has no deadline.
+    pub(crate) fn insert_table(&mut self, table: Box<Table>) -> u32 {
+        let place = self.keep_table(table);
+        self.insert(&[&place], 0, IS_TABLE)
+    }
+
+    fn insert(&mut self, content: &[&[u8]], room: usize, kind: u8) -> u32 {
+        let used = CONTENT + content.iter().map(|part| part.len()).sum::<usize>();
+        let number = self.blocks.allocate(used + room);
+        let block = self.blocks.block_mut(number);
+        block[LINKS_BYTES..CONTENT].fill(0);
+        fill(&mut block[CONTENT..used], content);
+        write_unused(block, Links::default(), used, kind);
+        number
+    }
+
+    fn keep_table(&mut self, table: Box<Table>) -> [u8; NUMBER_BYTES] {
+        self.tables_bytes += table.bytes();
+        self.tables.insert(TableSlot::Table(table)).to_le_bytes()
+    }
+
+    /// Takes an entry out that the wheel does not know any more; gives its table if it has one.
+    pub(crate) fn remove(&mut self, number: u32) -> Option<Box<Table>> {
+        let links = self.links(number);
+        assert!(!links.is_linked(), "S3: entry {number} has left the wheel before it goes");
+        if links.deadline() == FAR {
             self.far.remove(&number);
         }
-        let entry = self.slab.remove(number);
-        assert!(!entry.links.is_linked(), "S3: entry {number} has left the wheel before it goes");
-        entry.body
+        let table = (links.spare() & IS_TABLE != 0).then(|| {
+            let TableSlot::Table(table) = self.tables.remove(self.table_number(number)) else {
+                unreachable!("S1: the table of an entry is there");
+            };
+            self.tables_bytes -= table.bytes();
+            table
+        });
+        self.blocks.free(number);
+        table
+    }
+
+    /// Sets a field; true if it is new. A hash past the packed limits becomes a table, and stays one.
+    pub(crate) fn set(
+        &mut self,
+        number: &mut u32,
+        field: &[u8],
+        value: &[u8],
+        limits: PackedLimits,
+        hasher: &KeyHasher,
+    ) -> bool {
+        let packed = match self.body(*number) {
+            Body::Table(_) => return self.with_table(*number, |table| table.set(field, value)),
+            Body::Packed(packed) => packed,
+        };
+        let length = packed.0.len();
+        match packed.plan(field, value, limits) {
+            Plan::Overwrite(place) => {
+                self.blocks.block_mut(*number)[CONTENT..][place].copy_from_slice(value);
+                false
+            }
+            Plan::Resize(old) => {
+                *number = value_parts(value, |parts| self.splice(*number, old, parts, 0));
+                false
+            }
+            Plan::Append => {
+                *number = field_parts(field, value, |parts| self.splice(*number, length..length, parts, 0));
+                true
+            }
+            Plan::TooLarge => {
+                let mut table = Box::new(Table::from_packed(packed, hasher));
+                let is_new = table.set(field, value);
+                let place = self.keep_table(table);
+                *number = self.splice(*number, 0..length, &[&place], IS_TABLE);
+                is_new
+            }
+        }
+    }
+
+    /// Removes a field; false if there is none of this name.
+    pub(crate) fn remove_field(&mut self, number: &mut u32, field: &[u8]) -> bool {
+        let place = match self.body(*number) {
+            Body::Table(_) => return self.with_table(*number, |table| table.remove(field)),
+            Body::Packed(packed) => packed.place_of(field),
+        };
+        let was_there = place.is_some();
+        if let Some(place) = place {
+            *number = self.splice(*number, place, &[], 0);
+        }
+        was_there
+    }
+
+    /// Puts `parts` in the place of `old` in the content; gives the number that the entry has from now on.
+    fn splice(&mut self, number: u32, old: std::ops::Range<usize>, parts: &[&[u8]], kind: u8) -> u32 {
+        let (links, used) = (self.links(number), used(self.blocks.block(number)));
+        let length = used - old.len() + parts.iter().map(|part| part.len()).sum::<usize>();
+        let moved = self.blocks.splice(number, used, CONTENT + old.start..CONTENT + old.end, parts);
+        write_unused(self.blocks.block_mut(moved), links, length, kind);
+        if links.deadline() == FAR && moved != number {
+            let deadline = self.far.remove(&number).expect("S7: a far deadline is kept aside");
+            self.far.insert(moved, deadline);
+        }
+        moved
     }
 
     #[inline]
-    pub(crate) fn body(&self, number: u32) -> &Body {
-        &self.slab[number].body
+    pub(crate) fn body(&self, number: u32) -> Body<'_> {
+        let block = self.blocks.block(number);
+        if is_table(block) {
+            return Body::Table(self.table(number));
+        }
+        Body::Packed(Packed(&block[CONTENT..used(block)]))
     }
 
     #[inline]
-    pub(crate) fn body_mut(&mut self, number: u32) -> &mut Body {
-        &mut self.slab[number].body
+    pub(crate) fn key(&self, number: u32) -> &[u8] {
+        let block = self.blocks.block(number);
+        if is_table(block) { self.table(number).key() } else { key_of(&block[CONTENT..]) }
+    }
+
+    /// Bytes of an entry and what it points to.
+    pub(crate) fn bytes_of(&self, number: u32) -> usize {
+        let table = match self.body(number) {
+            Body::Packed(_) => 0,
+            Body::Table(table) => size_of::<TableSlot>() + table.bytes(),
+        };
+        self.blocks.size(number) + table
     }
 
     #[inline]
     pub(crate) fn deadline(&self, number: u32) -> Option<UnixMillis> {
-        match self.slab[number].links.written() {
+        match self.links(number).deadline() {
             NEVER => None,
             FAR => Some(*self.far.get(&number).expect("S7: a far deadline is kept aside")),
             deadline => Some(UnixMillis::from_ticks(deadline)),
@@ -156,23 +229,36 @@ impl Entries {
 
     /// Writes a deadline down, without telling the wheel.
     pub(crate) fn write_deadline(&mut self, number: u32, deadline: Option<UnixMillis>) {
-        let links = &mut self.slab[number].links;
-        if links.written() == FAR {
+        let mut links = self.links(number);
+        if links.deadline() == FAR {
             self.far.remove(&number);
         }
         match deadline {
-            None => links.write(NEVER),
-            Some(deadline) if deadline.ticks() < FAR => links.write(deadline.ticks()),
+            None => links.set_deadline(NEVER),
+            Some(deadline) if deadline.ticks() < FAR => links.set_deadline(deadline.ticks()),
             Some(deadline) => {
-                links.write(FAR);
+                links.set_deadline(FAR);
                 self.far.insert(number, deadline);
             }
         }
+        self.set_links(number, links);
     }
 
-    /// Frees one far deadline of entries that nobody uses any more.
-    pub(crate) fn take_apart_far(&mut self) -> bool {
-        self.far.pop_first().is_some()
+    /// Frees a piece of entries that nobody uses any more, and gives a table if it found one; `None` when only a
+    /// small rest is left to drop.
+    pub(crate) fn take_apart(&mut self) -> Option<Option<Box<Table>>> {
+        if let Some(slot) = self.tables.take_apart() {
+            let TableSlot::Table(table) = slot else { return Some(None) };
+            self.tables_bytes -= table.bytes();
+            return Some(Some(table));
+        }
+        (self.blocks.take_apart() || self.far.pop_first().is_some()).then_some(None)
+    }
+
+    /// Entries.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.blocks.len()
     }
 
     /// Far deadlines.
@@ -180,46 +266,117 @@ impl Entries {
         self.far.len()
     }
 
-    /// Bytes allocated, without the hashes.
+    /// Tables.
+    pub(crate) fn tables(&self) -> impl Iterator<Item = &Table> {
+        self.tables.iter().filter_map(|(_, slot)| match slot {
+            TableSlot::Table(table) => Some(&**table),
+            TableSlot::Vacant(_) => None,
+        })
+    }
+
+    /// Bytes allocated.
     #[inline]
     pub(crate) fn bytes(&self) -> usize {
-        self.slab.bytes() + self.far.len() * FAR_BYTES
+        self.blocks.bytes() + self.tables.bytes() + self.tables_bytes + self.far.len() * FAR_BYTES
     }
+
+    /// Asks for the memory of an entry.
+    #[inline]
+    pub(crate) fn prefetch(&self, number: u32) {
+        self.blocks.prefetch(number);
+    }
+
+    /// Asserts S6 and S9 for what keeps the entries.
+    pub(crate) fn check(&self) {
+        self.blocks.check();
+        self.tables.check();
+        let bytes: usize = self.tables().map(Table::bytes).sum();
+        assert_eq!(self.tables_bytes, bytes, "S6: bytes of all tables");
+    }
+
+    fn with_table(&mut self, number: u32, change: impl FnOnce(&mut Table) -> bool) -> bool {
+        let at = self.table_number(number);
+        let TableSlot::Table(table) = &mut self.tables[at] else {
+            unreachable!("S1: the table of an entry is there");
+        };
+        let before = table.bytes();
+        let done = change(table);
+        self.tables_bytes = self.tables_bytes + table.bytes() - before;
+        done
+    }
+
+    fn table_number(&self, number: u32) -> u32 {
+        read_number(&self.blocks.block(number)[CONTENT..])
+    }
+
+    fn table(&self, number: u32) -> &Table {
+        match &self.tables[self.table_number(number)] {
+            TableSlot::Table(table) => table,
+            TableSlot::Vacant(_) => unreachable!("S1: the table of an entry is there"),
+        }
+    }
+}
+
+#[inline]
+fn links(block: &[u8]) -> Links {
+    Links::read(block.first_chunk().expect("a block holds its links"))
+}
+
+#[inline]
+fn is_table(block: &[u8]) -> bool {
+    links(block).spare() & IS_TABLE != 0
+}
+
+/// Bytes of a block that are in use.
+#[inline]
+fn used(block: &[u8]) -> usize {
+    match links(block).spare() & UNUSED_MANY {
+        UNUSED_MANY => block.len() - read_number(&block[block.len() - NUMBER_BYTES..]) as usize,
+        unused => block.len() - usize::from(unused),
+    }
+}
+
+/// Writes the links of a block, and how much of it is in use.
+#[inline]
+fn write_unused(block: &mut [u8], mut links: Links, used: usize, kind: u8) {
+    let unused = block.len() - used;
+    if unused >= usize::from(UNUSED_MANY) {
+        let at = block.len() - NUMBER_BYTES;
+        block[at..].copy_from_slice(&(unused as u32).to_le_bytes());
+    }
+    links.set_spare(kind | unused.min(usize::from(UNUSED_MANY)) as u8);
+    links.write(block.first_chunk_mut().expect("a block holds its links"));
+}
+
+#[inline]
+fn read_number(bytes: &[u8]) -> u32 {
+    u32::from_le_bytes(*bytes.first_chunk().expect("a number has four bytes"))
 }
 
 impl Timers for Entries {
     #[inline]
-    fn links(&self, number: u32) -> &Links {
-        &self.slab[number].links
+    fn links(&self, number: u32) -> Links {
+        links(self.blocks.block(number))
     }
 
     #[inline]
     fn deadline(&self, number: u32) -> u64 {
-        match self.slab[number].links.written() {
+        match self.links(number).deadline() {
             FAR => self.far.get(&number).expect("S7: a far deadline is kept aside").ticks(),
             deadline => deadline,
         }
     }
 
     #[inline]
-    fn prefetch_near(&self, number: u32) {
-        if let Some(entry) = self.slab.slot(number) {
-            prefetch(entry);
-        }
-    }
-
-    #[inline]
-    fn prefetch_far(&self, number: u32) {
-        if let Some(entry) = self.slab.slot(number) {
-            entry.body.prefetch();
-        }
+    fn prefetch(&self, number: u32) {
+        self.blocks.prefetch(number);
     }
 }
 
 impl TimersMut for Entries {
     #[inline]
-    fn links_mut(&mut self, number: u32) -> &mut Links {
-        &mut self.slab[number].links
+    fn set_links(&mut self, number: u32, links: Links) {
+        links.write(self.blocks.block_mut(number).first_chunk_mut().expect("a block holds its links"));
     }
 }
 
@@ -231,15 +388,11 @@ pub(crate) struct Keys<'a> {
 
 impl Hashes for Keys<'_> {
     fn hash(&self, reference: u32) -> u64 {
-        self.hasher.hash(self.entries.body(reference).key())
+        self.hasher.hash(self.entries.key(reference))
     }
 
-    fn prefetch_near(&self, reference: u32) {
-        Timers::prefetch_near(self.entries, reference);
-    }
-
-    fn prefetch_far(&self, reference: u32) {
-        Timers::prefetch_far(self.entries, reference);
+    fn prefetch(&self, reference: u32) {
+        self.entries.prefetch(reference);
     }
 }
 
@@ -248,10 +401,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_entries_fit_a_cache_line() {
-        assert_eq!(size_of::<Links>(), 16);
-        assert_eq!(size_of::<Body>(), 16);
-        assert_eq!(size_of::<Entry>(), 32);
-        assert_eq!(size_of::<crate::table::Field>(), 16);
+    fn an_entry_takes_19_bytes_and_the_lengths_of_its_parts() {
+        let mut entries = Entries::default();
+        let fields = field_parts(&[b'f'; 8], &[b'v'; 32], |parts| parts.concat());
+        let number = entries.insert_packed(&[b'k'; 18], &fields, 0);
+        assert_eq!(entries.blocks.size(number), 19 + (1 + 18) + (1 + 8) + (1 + 32));
+    }
+
+    #[test]
+    fn what_is_unused_is_known_however_much_it_is() {
+        for unused in [0, 1, 62, 63, 64, 5_000] {
+            for kind in [0, IS_TABLE] {
+                let mut block = vec![0xff; 30 + unused];
+                write_unused(&mut block, Links::default(), 30, kind);
+                assert_eq!((used(&block), is_table(&block)), (30, kind == IS_TABLE));
+            }
+        }
     }
 }

@@ -1,8 +1,7 @@
 //! What was removed and is too large to be freed at once: it is taken apart piece by piece.
 
-use crate::entry::{Body, Entries};
+use crate::entry::Entries;
 use crate::index::Index;
-use crate::slab::Slot;
 use crate::table::Table;
 
 #[cfg(doc)]
@@ -21,19 +20,18 @@ pub(crate) struct Graveyard {
 }
 
 impl Graveyard {
-    /// Takes the hash of a removed entry: small ones are freed here, large ones later.
-    pub(crate) fn bury(&mut self, body: Body) {
-        if let Body::Table(table) = body
-            && table.is_freed_in_pieces()
-        {
+    /// Takes the table of a removed entry: small ones are freed here, large ones later.
+    #[allow(clippy::boxed_local)] // boxed where it comes from, and here where it is kept
+    pub(crate) fn bury(&mut self, table: Box<Table>) {
+        if table.is_freed_in_pieces() {
             self.bytes += table.bytes();
             self.tables.push(table);
         }
     }
 
-    /// Takes all entries of a database; `bodies_bytes` are those of their hashes.
-    pub(crate) fn bury_database(&mut self, entries: Entries, bodies_bytes: usize, index: Index) {
-        self.bytes += entries.bytes() + bodies_bytes;
+    /// Takes all entries of a database.
+    pub(crate) fn bury_database(&mut self, entries: Entries, index: Index) {
+        self.bytes += entries.bytes();
         self.databases.push(entries);
         self.bury_index(index);
     }
@@ -56,14 +54,11 @@ impl Graveyard {
             }
         } else if let Some(entries) = self.databases.last_mut() {
             let before = entries.bytes();
-            if let Some(entry) = entries.slab.take_apart() {
+            if let Some(table) = entries.take_apart() {
                 self.bytes = self.bytes + entries.bytes() - before;
-                if entry.next_vacant().is_none() {
-                    self.bytes -= entry.body.bytes();
-                    self.bury(entry.body);
+                if let Some(table) = table {
+                    self.bury(table);
                 }
-            } else if entries.take_apart_far() {
-                self.bytes = self.bytes + entries.bytes() - before;
             } else {
                 self.bytes -= before;
                 self.databases.pop();
@@ -97,10 +92,7 @@ impl Graveyard {
     pub(crate) fn check(&self) {
         let tables: usize = self.tables.iter().map(|table| table.bytes()).sum();
         let indexes: usize = self.indexes.iter().map(Index::bytes).sum();
-        let of_database = |entries: &Entries| {
-            entries.bytes() + entries.slab.iter().map(|(_, entry)| entry.body.bytes()).sum::<usize>()
-        };
-        let databases: usize = self.databases.iter().map(of_database).sum();
+        let databases: usize = self.databases.iter().map(Entries::bytes).sum();
         assert_eq!(self.bytes, tables + indexes + databases, "S6: bytes of the graveyard");
     }
 

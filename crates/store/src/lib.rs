@@ -8,16 +8,17 @@
 //!    Index ──▶ Entries ◀── Wheel     Graveyard
 //!   by hash   ┌───┴────┐   by time    freed in pieces
 //!          Packed    Table
-//!          small     large: fields in a slab of their own, with an Index
+//!          small     large: Blocks for the fields, with an Index
 //! ```
 //!
-//! A hash, its key and its deadline are one entry: 32 bytes in a slab, and one allocation for key and
-//! fields while it is small. Index and wheel refer to it by its number. Everything that can take long
-//! comes in steps of bounded work: growth touches a segment of the index, expiry and freeing go by the budget of
-//! [`Keyspace::reclaim`].
+//! A hash, its key and its deadline are one entry: one block of bytes while it is small, 19 of them for the deadline,
+//! the wheel and the last access. Index and wheel refer to it by the number of its block, so that a look-up reads a
+//! line of the index and the block. Everything that can take long comes in steps of bounded work: growth touches
+//! a segment of the index, expiry and freeing go by the budget of [`Keyspace::reclaim`].
 //!
 //! Not here: threads, sockets, clocks (`now` is an argument), protocols, commands, routing between shards. No
-//! deadline per field. Limits: fewer than 2³² keys a database and shard, fewer than 2³² fields a hash.
+//! deadline per field. Limits: 2 million chunks of 64 KiB a database and shard, and as many for the fields of one
+//! large hash.
 //!
 //! # Invariants
 //!
@@ -34,11 +35,12 @@
 //! - **S7** Count and sum of the deadlines are right; far deadlines are kept for the entries that have one.
 //! - **S8** An entry of the index is in the segment and line of its hash or reached from there; the marks of
 //!   spilled, displaced and listed entries are right.
-//! - **S9** A slot of a slab holds a value or is in its chunk's list of vacant ones, and chunks with room are in
-//!   the list of open ones.
+//! - **S9** A slot of a slab or a chunk of blocks is used or in its list of vacant ones, and chunks with room are
+//!   in the list of open ones.
 //!
-//! Reading order: keyspace, database, entry, packed, [`index`], [`wheel`].
+//! Reading order: keyspace, database, entry, packed, blocks, [`index`], [`wheel`].
 
+mod blocks;
 pub(crate) mod database;
 pub(crate) mod entry;
 mod graveyard;
@@ -58,5 +60,6 @@ pub use self::database::{Assembly, Database, Detached, Fields};
 pub use self::entry::EntryId;
 pub use self::key::{Key, KeyHasher};
 pub use self::keyspace::{Keyspace, Reclaimed, StoreOptions};
+pub use self::packed::packed_bytes;
 pub use self::stats::{KeyspaceStats, LagCounts};
 pub use self::time::{UnixMillis, is_expired};

@@ -10,7 +10,7 @@
 //! Vacant slots are linked through the slots themselves ([`Slot`]); each chunk has its own list, so that a chunk
 //! can leave without anybody searching for its slots. Knows nothing of hashes and time.
 
-/// Slots of a chunk. 1,024 entries are 32 KiB.
+/// Slots of a chunk. 1,024 of 16 bytes are 16 KiB.
 const CHUNK: usize = 1024;
 /// No slot, no chunk.
 const NONE: u32 = u32::MAX;
@@ -120,12 +120,6 @@ impl<T: Slot> Slab<T> {
         }
     }
 
-    /// The slot of this number, if it can be one; for hints only.
-    #[inline]
-    pub(crate) fn slot(&self, number: u32) -> Option<&T> {
-        self.chunks.get(number as usize / CHUNK)?.slots.get(number as usize % CHUNK)
-    }
-
     /// All values with their numbers, in the order of the numbers.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
         self.chunks.iter().zip(0_u32..).flat_map(|(chunk, at)| {
@@ -135,6 +129,7 @@ impl<T: Slot> Slab<T> {
     }
 
     /// Values kept.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.len
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mayfly_store::{EntryId, Key, KeyHasher, Keyspace, StoreOptions, UnixMillis};
+use mayfly_store::{EntryId, Key, KeyHasher, Keyspace, StoreOptions, UnixMillis, packed_bytes};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -178,8 +178,8 @@ impl World {
     fn set(&mut self, database: u16, name: &[u8], field: &[u8], value: &[u8]) {
         let (key, now) = (Key::new(name, &self.hasher), self.now());
         let store = self.keyspace.database_mut(database);
-        let (id, created) = store.find_or_create(key, now);
-        let is_new = store.set_field(id, field, value);
+        let (mut id, created) = store.find_or_create(key, || packed_bytes(field, value), now);
+        let is_new = store.set_field(&mut id, field, value);
         assert_eq!(store.key(id), name);
         let live = &mut self.models[usize::from(database)].live;
         assert_eq!(created, !live.contains_key(name));
@@ -220,9 +220,9 @@ impl World {
             }
             Operation::RemoveField { at, field } => {
                 let name = key_name(at.key);
-                let Some(id) = self.find(at.database, &name) else { return };
+                let Some(mut id) = self.find(at.database, &name) else { return };
                 let store = self.keyspace.database_mut(at.database);
-                let removed = store.remove_field(id, &[field]);
+                let removed = store.remove_field(&mut id, &[field]);
                 if store.field_count(id) == 0 {
                     store.remove(id);
                 }

@@ -9,8 +9,8 @@ fn a_hash_is_made_found_moved_and_expires() {
     let now = UnixMillis(1_700_000_000_000);
     let key = Key::new(b"session:1", &hasher);
     let database = keyspace.database_mut(0);
-    let (id, created) = database.find_or_create(key, now);
-    assert!(created && database.set_field(id, b"user", b"alice"));
+    let (mut id, created) = database.find_or_create(key, || 0, now);
+    assert!(created && database.set_field(&mut id, b"user", b"alice"));
     database.set_deadline(id, Some(UnixMillis(now.0 + 60_000)));
     let detached = database.detach(id);
     assert!(database.is_empty());

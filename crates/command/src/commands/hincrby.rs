@@ -49,7 +49,7 @@ pub(super) fn change_value(
     let value = change(hash.as_ref().and_then(|hash| hash.get(field)))?;
     let mut hash = match hash {
         Some(hash) => hash,
-        None => context.data.open_or_create(key),
+        None => context.data.open_or_create(key, [(field, &value[..])]),
     };
     hash.set(field, &value);
     hash.changed(Class::Hash, event);

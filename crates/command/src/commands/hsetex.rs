@@ -75,7 +75,7 @@ fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
 
 fn set_one(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
     let deadline = TimeForm::SECONDS.positive_deadline(words.integer(4)?, context.data.now)?;
-    let mut hash = context.data.open_or_create(words.at(1));
+    let mut hash = context.data.open_or_create(words.at(1), [(words.at(2), words.at(3))]);
     let created = hash.set(words.at(2), words.at(3));
     hash.set_deadline(Some(deadline));
     hash.changed(Class::Hash, "hset");
@@ -106,7 +106,7 @@ fn set_by_keywords(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
             }
         }
         (deadline, _) => {
-            let mut hash = context.data.open_or_create(words.at(1));
+            let mut hash = context.data.open_or_create(words.at(1), request.pairs(words));
             for (field, value) in request.pairs(words) {
                 hash.set(field, value);
             }

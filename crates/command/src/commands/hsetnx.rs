@@ -21,7 +21,7 @@ pub static SPEC: Spec = Spec {
 };
 
 fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
-    let mut hash = context.data.open_or_create(words.at(1));
+    let mut hash = context.data.open_or_create(words.at(1), [(words.at(2), words.at(3))]);
     let absent = hash.get(words.at(2)).is_none();
     if absent {
         hash.set(words.at(2), words.at(3));

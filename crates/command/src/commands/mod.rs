@@ -88,7 +88,6 @@ commands! {
     info,
     time,
     role,
-    monitor,
     lolwut,
     shutdown,
     module,

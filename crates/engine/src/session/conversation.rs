@@ -103,11 +103,10 @@ impl Session {
     }
 
     /// After `RESET` nothing is left of the conversation so far.
-    pub(super) fn forget_conversation(&mut self, was_tracking: bool) {
+    pub(super) fn forget_conversation(&mut self) {
         self.transaction = None;
         self.unwatch();
-        // `RESET` has taken the tracking away; the shards may still know of it.
-        if self.subscriptions > 0 || was_tracking {
+        if self.subscriptions > 0 {
             self.count_subscriptions(0);
             self.forgets.push(Outgoing::Unsubscribe(self.client.card.id));
         }

@@ -2,7 +2,7 @@
 
 use crate::entry::Body;
 use crate::key::KeyHasher;
-use crate::packed::{Packed, PackedLimits};
+use crate::packed::{Packed, PackedBuffer, PackedLimits};
 use crate::table::Table;
 use crate::time::UnixMillis;
 
@@ -14,18 +14,30 @@ pub struct Detached {
     deadline: Option<UnixMillis>,
 }
 
+/// The fields of a hash that is in no database.
 #[derive(Debug)]
-enum Content {
-    Packed(Packed),
+pub(super) enum Content {
+    Packed(PackedBuffer),
     Table(Box<Table>),
 }
 
+impl Content {
+    /// A small hash without its key.
+    pub(super) fn packed(packed: Packed<'_>) -> Self {
+        Content::Packed(PackedBuffer::copy_of(packed))
+    }
+
+    /// The same hash in memory of its own.
+    pub(super) fn copy_of(body: Body<'_>) -> Self {
+        match body {
+            Body::Packed(packed) => Content::packed(packed),
+            Body::Table(table) => Content::Table(Box::new(table.copy())),
+        }
+    }
+}
+
 impl Detached {
-    pub(super) fn new(body: Body, deadline: Option<UnixMillis>) -> Self {
-        let content = match body {
-            Body::Packed(packed) => Content::Packed(packed),
-            Body::Table(table) => Content::Table(table),
-        };
+    pub(super) fn new(content: Content, deadline: Option<UnixMillis>) -> Self {
         Detached { content, deadline }
     }
 
@@ -39,15 +51,8 @@ impl Detached {
         self.deadline = deadline;
     }
 
-    /// The hash under a key.
-    pub(super) fn into_body(self, key: &[u8]) -> Body {
-        match self.content {
-            Content::Packed(packed) => Body::Packed(Packed::from_parts(key, packed.fields_block())),
-            Content::Table(mut table) => {
-                table.set_key(key);
-                Body::Table(table)
-            }
-        }
+    pub(super) fn into_content(self) -> Content {
+        self.content
     }
 }
 
@@ -55,23 +60,33 @@ impl Detached {
 /// can be dropped instead. Dropped it is freed at once.
 #[derive(Debug)]
 pub struct Assembly {
-    body: Body,
+    content: Content,
     limits: PackedLimits,
     hasher: KeyHasher,
 }
 
 impl Assembly {
     pub(super) fn new(limits: PackedLimits, hasher: KeyHasher) -> Self {
-        Assembly { body: Body::Packed(Packed::new(&[])), limits, hasher }
+        Assembly { content: Content::Packed(PackedBuffer::default()), limits, hasher }
     }
 
     /// Sets a field; true if it is new.
     pub fn set(&mut self, field: &[u8], value: &[u8]) -> bool {
-        self.body.set(field, value, self.limits, &self.hasher)
+        let packed = match &mut self.content {
+            Content::Table(table) => return table.set(field, value),
+            Content::Packed(packed) => packed,
+        };
+        if let Some(is_new) = packed.set(field, value, self.limits) {
+            return is_new;
+        }
+        let mut table = Box::new(Table::from_packed(packed.packed(), &self.hasher));
+        let is_new = table.set(field, value);
+        self.content = Content::Table(table);
+        is_new
     }
 
     /// The hash with a deadline, to be attached. It has at least one field.
     pub fn finish(self, deadline: Option<UnixMillis>) -> Detached {
-        Detached::new(self.body, deadline)
+        Detached::new(self.content, deadline)
     }
 }

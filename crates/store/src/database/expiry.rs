@@ -59,7 +59,7 @@ impl Database {
             Turn::Due(number) => {
                 let deadline =
                     self.entries.deadline(number).expect("S3: an entry in the wheel has a deadline");
-                on_expired(self.entries.body(number).key(), deadline);
+                on_expired(self.entries.key(number), deadline);
                 self.remove(EntryId(number));
                 ExpiryTurn::Expired(deadline)
             }
@@ -89,7 +89,7 @@ impl Database {
 
     pub(super) fn expire_on_access(&mut self, number: u32) {
         let deadline = self.entries.deadline(number).expect("S7: an expired entry has a deadline");
-        self.expired_on_access.push((self.entries.body(number).key().into(), deadline));
+        self.expired_on_access.push((self.entries.key(number).into(), deadline));
         self.remove(EntryId(number));
     }
 

@@ -4,29 +4,33 @@ use crate::database::Database;
 use crate::entry::{Body, EntryId};
 use crate::index::scale;
 use crate::packed::PackedFields;
-use crate::table::Field;
 
 impl Database {
     /// Sets a field; true if it is new. A hash past the packed limits becomes a table, and stays one.
-    pub fn set_field(&mut self, id: EntryId, field: &[u8], value: &[u8]) -> bool {
-        let body = self.entries.body_mut(id.0);
-        let before = body.bytes();
-        let is_new = body.set(field, value, self.limits, &self.hasher);
-        self.bodies_bytes = self.bodies_bytes + body.bytes() - before;
+    pub fn set_field(&mut self, id: &mut EntryId, field: &[u8], value: &[u8]) -> bool {
+        let old = id.0;
+        let is_new = self.entries.set(&mut id.0, field, value, self.limits, &self.hasher);
+        self.renumber(old, *id);
         is_new
     }
 
     /// Removes a field; false if there is none of this name. This can leave the hash empty: the caller then
     /// removes the entry ([`field_count`](Database::field_count) is 0).
-    pub fn remove_field(&mut self, id: EntryId, field: &[u8]) -> bool {
-        let body = self.entries.body_mut(id.0);
-        let before = body.bytes();
-        let was_there = match body {
-            Body::Packed(packed) => packed.remove(field),
-            Body::Table(table) => table.remove(field),
-        };
-        self.bodies_bytes = self.bodies_bytes + body.bytes() - before;
+    pub fn remove_field(&mut self, id: &mut EntryId, field: &[u8]) -> bool {
+        let old = id.0;
+        let was_there = self.entries.remove_field(&mut id.0, field);
+        self.renumber(old, *id);
         was_there
+    }
+
+    /// Tells everything that knows an entry by its number which one it has now.
+    #[inline]
+    fn renumber(&mut self, old: u32, id: EntryId) {
+        if id.0 != old {
+            let hash = self.hasher.hash(self.entries.key(id.0));
+            self.index.replace(hash, old, id.0);
+            self.wheel.renumber(&mut self.entries, id.0);
+        }
     }
 
     /// The value of a field.
@@ -51,7 +55,7 @@ impl Database {
         let left = self.field_count(id);
         let walk = match self.entries.body(id.0) {
             Body::Packed(packed) => Walk::Packed(packed.fields()),
-            Body::Table(table) => Walk::Table(Box::new(table.slots().iter().map(|(_, field)| field))),
+            Body::Table(table) => Walk::Table(Box::new(table.fields())),
         };
         Fields { walk, left }
     }
@@ -106,7 +110,7 @@ pub struct Fields<'a> {
 
 enum Walk<'a> {
     Packed(PackedFields<'a>),
-    Table(Box<dyn Iterator<Item = &'a Field> + 'a>),
+    Table(Box<dyn Iterator<Item = (&'a [u8], &'a [u8])> + 'a>),
 }
 
 impl<'a> Iterator for Fields<'a> {
@@ -116,7 +120,7 @@ impl<'a> Iterator for Fields<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         let field = match &mut self.walk {
             Walk::Packed(fields) => fields.next()?,
-            Walk::Table(fields) => fields.next()?.name_and_value(),
+            Walk::Table(fields) => fields.next()?,
         };
         self.left -= 1;
         Some(field)

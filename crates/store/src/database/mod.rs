@@ -15,11 +15,13 @@ pub use self::fields::Fields;
 
 pub(crate) use self::expiry::ExpiryTurn;
 
+use self::detached::Content;
 use crate::entry::{Body, Entries, EntryId, Keys};
 use crate::graveyard::Graveyard;
 use crate::index::Index;
 use crate::key::{Key, KeyHasher};
-use crate::packed::{Packed, PackedLimits};
+use crate::packed::PackedLimits;
+use crate::table::Table;
 use crate::time::UnixMillis;
 use crate::wheel::Wheel;
 
@@ -32,8 +34,6 @@ pub struct Database {
     entries: Entries,
     wheel: Wheel,
     graveyard: Graveyard,
-    /// Bytes of all hashes, without the entries that own them.
-    bodies_bytes: usize,
     /// How many entries have a deadline, and the sum of these in ms.
     deadlines: usize,
     deadlines_sum: i128,
@@ -50,7 +50,6 @@ impl Database {
             entries: Entries::default(),
             wheel: Wheel::default(),
             graveyard: Graveyard::default(),
-            bodies_bytes: 0,
             deadlines: 0,
             deadlines_sum: 0,
             expired_on_access: Vec::new(),
@@ -72,35 +71,49 @@ impl Database {
     }
 
     /// The entry of a key, created if it is absent, and whether it was. A created hash is **empty**: the caller
-    /// sets a field before it does anything else, or removes the entry.
-    pub fn find_or_create(&mut self, key: Key<'_>, now: UnixMillis) -> (EntryId, bool) {
+    /// sets a field before it does anything else, or removes the entry. `room` says how many bytes the fields will
+    /// take that the caller is about to set ([`packed_bytes`](crate::packed_bytes)): a hint, which spares moving
+    /// the entry.
+    pub fn find_or_create(
+        &mut self,
+        key: Key<'_>,
+        room: impl FnOnce() -> usize,
+        now: UnixMillis,
+    ) -> (EntryId, bool) {
         if let Some(id) = self.find(key, now) {
             return (id, false);
         }
-        (self.insert(key, Body::Packed(Packed::new(key.bytes))), true)
+        let number = self.entries.insert_packed(key.bytes, &[], room().min(self.limits.bytes_max));
+        (self.index_entry(key, number), true)
     }
 
     /// The key of an entry.
     #[inline]
     pub fn key(&self, id: EntryId) -> &[u8] {
-        self.entries.body(id.0).key()
+        self.entries.key(id.0)
     }
 
     /// Removes a key. A large hash is freed in pieces, by [`Keyspace::reclaim`](crate::Keyspace::reclaim).
     pub fn remove(&mut self, id: EntryId) {
-        let (body, _) = self.take(id.0);
-        self.graveyard.bury(body);
+        if let Some(table) = self.take(id.0) {
+            self.graveyard.bury(table);
+        }
     }
 
     /// Takes a hash with its deadline out of its key, to be attached elsewhere.
     pub fn detach(&mut self, id: EntryId) -> Detached {
-        let (body, deadline) = self.take(id.0);
-        Detached::new(body, deadline)
+        let deadline = self.deadline(id);
+        let packed = match self.entries.body(id.0) {
+            Body::Packed(packed) => Some(Content::packed(packed)),
+            Body::Table(_) => None,
+        };
+        let table = self.take(id.0).map(Content::Table);
+        Detached::new(packed.or(table).expect("S1: the table of an entry is there"), deadline)
     }
 
     /// A copy of a hash with its deadline, to be attached elsewhere.
     pub fn copy(&self, id: EntryId) -> Detached {
-        Detached::new(self.entries.body(id.0).copy(), self.deadline(id))
+        Detached::new(Content::copy_of(self.entries.body(id.0)), self.deadline(id))
     }
 
     /// Begins a hash that this database could keep, without a key.
@@ -113,7 +126,16 @@ impl Database {
     pub fn attach(&mut self, key: Key<'_>, hash: Detached) -> EntryId {
         assert!(self.lookup(key).is_none(), "S1: a hash is attached to a key that is absent");
         let deadline = hash.deadline();
-        let id = self.insert(key, hash.into_body(key.bytes));
+        let number = match hash.into_content() {
+            Content::Packed(packed) => {
+                self.entries.insert_packed(key.bytes, packed.packed().fields_block(), 0)
+            }
+            Content::Table(mut table) => {
+                table.set_key(key.bytes);
+                self.entries.insert_table(table)
+            }
+        };
+        let id = self.index_entry(key, number);
         self.set_deadline(id, deadline);
         id
     }
@@ -122,9 +144,9 @@ impl Database {
     pub(crate) fn flush(&mut self) {
         let entries = std::mem::take(&mut self.entries);
         let index = std::mem::take(&mut self.index);
-        self.graveyard.bury_database(entries, self.bodies_bytes, index);
+        self.graveyard.bury_database(entries, index);
         self.wheel = Wheel::default();
-        (self.bodies_bytes, self.deadlines, self.deadlines_sum) = (0, 0, 0);
+        (self.deadlines, self.deadlines_sum) = (0, 0);
     }
 
     /// Frees one piece of what was removed; false if nothing waits.
@@ -169,7 +191,6 @@ impl Database {
             + self.entries.bytes()
             + self.wheel.bytes()
             + self.graveyard.bytes()
-            + self.bodies_bytes
             + unreported.sum::<usize>()
     }
 
@@ -177,7 +198,7 @@ impl Database {
     /// 8 entries).
     pub fn entry_bytes(&self, id: EntryId) -> usize {
         let share = self.index.bytes() / self.index.len().max(1);
-        size_of::<crate::entry::Entry>() + self.entries.body(id.0).bytes() + share
+        self.entries.bytes_of(id.0) + share
     }
 
     #[inline]
@@ -187,28 +208,24 @@ impl Database {
             self.hasher.hash(key.bytes),
             "S1: a key comes with the hash of all its bytes"
         );
-        self.index.find(key.hash, |number| self.entries.body(number).key() == key.bytes)
+        self.index.find(key.hash, |number| self.entries.key(number) == key.bytes)
     }
 
-    fn insert(&mut self, key: Key<'_>, body: Body) -> EntryId {
-        self.bodies_bytes += body.bytes();
-        let number = self.entries.insert(body);
+    fn index_entry(&mut self, key: Key<'_>, number: u32) -> EntryId {
         self.index.insert(key.hash, number, &Keys { entries: &self.entries, hasher: &self.hasher });
         EntryId(number)
     }
 
-    /// Takes an entry out of everything that knows it.
-    fn take(&mut self, number: u32) -> (Body, Option<UnixMillis>) {
+    /// Takes an entry out of everything that knows it; gives its table if it has one.
+    fn take(&mut self, number: u32) -> Option<Box<Table>> {
         let deadline = self.deadline(EntryId(number));
         self.count_deadline(deadline, None);
         self.wheel.cancel(&mut self.entries, number);
-        let hash = self.hasher.hash(self.entries.body(number).key());
+        let hash = self.hasher.hash(self.entries.key(number));
         self.index.remove(hash, number);
         if self.index.is_oversized() {
             self.graveyard.bury_index(std::mem::take(&mut self.index));
         }
-        let body = self.entries.remove(number);
-        self.bodies_bytes -= body.bytes();
-        (body, deadline)
+        self.entries.remove(number)
     }
 }

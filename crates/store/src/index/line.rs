@@ -46,10 +46,18 @@ impl Line {
 
     /// Removes a reference, of this line or of the one before it; false if it is not here.
     pub(super) fn take(&mut self, reference: u32, is_displaced: bool) -> bool {
-        let place = (0..PLACES)
-            .find(|&place| self.references[place] == reference && self.is_displaced(place) == is_displaced);
+        let place = self.position(reference, is_displaced);
         if let Some(place) = place {
             self.free(place);
+        }
+        place.is_some()
+    }
+
+    /// Puts a reference in the place of another; false if that is not here.
+    pub(super) fn replace(&mut self, old: u32, new: u32, is_displaced: bool) -> bool {
+        let place = self.position(old, is_displaced);
+        if let Some(place) = place {
+            self.references[place] = new;
         }
         place.is_some()
     }
@@ -89,6 +97,11 @@ impl Line {
     /// The reference at a place.
     pub(super) fn place(&self, place: usize) -> Option<u32> {
         Some(self.references[place]).filter(|&reference| reference != FREE)
+    }
+
+    fn position(&self, reference: u32, is_displaced: bool) -> Option<usize> {
+        (0..PLACES)
+            .find(|&place| self.references[place] == reference && self.is_displaced(place) == is_displaced)
     }
 
     fn is_displaced(&self, place: usize) -> bool {

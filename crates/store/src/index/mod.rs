@@ -47,10 +47,8 @@ const BATCH: usize = 32;
 pub trait Hashes {
     /// The hash under which this reference was inserted.
     fn hash(&self, reference: u32) -> u64;
-    /// Prefetches what `reference` names.
-    fn prefetch_near(&self, _reference: u32) {}
-    /// Prefetches what [`Hashes::hash`] reads behind that.
-    fn prefetch_far(&self, _reference: u32) {}
+    /// Prefetches what [`Hashes::hash`] reads.
+    fn prefetch(&self, _reference: u32) {}
 }
 
 /// An index over 64-bit hashes. References are numbers below `u32::MAX`.
@@ -95,6 +93,18 @@ impl Index {
         }
         self.segments_bytes += segment.bytes();
         self.len -= 1;
+    }
+
+    /// Puts a reference in the place of another, under the same hash.
+    pub fn replace(&mut self, hash: u64, old: u32, new: u32) {
+        let number = slot(&self.directory, self.depth, hash);
+        let replaced = self.segments[number].replace(hash, old, new);
+        assert!(replaced, "S1: reference {old} is in the index under its hash");
+    }
+
+    /// All references, in no particular order.
+    pub fn iter(&self) -> impl Iterator<Item = u32> {
+        self.segments.iter().flat_map(Segment::iter)
     }
 
     /// Frees one segment of an index that nobody uses any more; false when only a small rest is left to drop.

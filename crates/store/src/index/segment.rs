@@ -64,6 +64,26 @@ impl Segment {
         true
     }
 
+    /// Puts an entry in the place of another one of the same hash; false if that is not here.
+    pub(super) fn replace(&mut self, hash: u64, old: u32, new: u32) -> bool {
+        let home = self.home(hash);
+        let next = self.next(home);
+        if self.lines[home].replace(old, new, false)
+            || self.lines[home].spilled > 0 && self.lines[next].replace(old, new, true)
+        {
+            return true;
+        }
+        let is_it = |listed: &&mut Listed| listed.reference == old && usize::from(listed.home) == home;
+        let listed = self.list.iter_mut().find(is_it);
+        listed.map(|listed| listed.reference = new).is_some()
+    }
+
+    /// All references.
+    pub(super) fn iter(&self) -> impl Iterator<Item = u32> {
+        let lines = self.lines.iter().flat_map(|line| (0..PLACES).filter_map(|place| line.place(place)));
+        lines.chain(self.list.iter().map(|listed| listed.reference))
+    }
+
     /// Halves the lines. Every entry knows its new home without being hashed: half of the old one.
     pub(super) fn halve(&mut self) {
         let mut smaller = Segment::new(self.depth(), self.lines.len() / 2);
@@ -132,8 +152,7 @@ impl Segment {
             references.extend(self.entries_of(home).map(|(_, reference)| reference));
         }
         for batch in references.chunks(BATCH) {
-            batch.iter().for_each(|&reference| hashes.prefetch_near(reference));
-            batch.iter().for_each(|&reference| hashes.prefetch_far(reference));
+            batch.iter().for_each(|&reference| hashes.prefetch(reference));
             batch.iter().for_each(|&reference| give(hashes.hash(reference), reference));
         }
     }

@@ -32,7 +32,7 @@ mod links;
 mod tests;
 
 pub use self::links::Links;
-pub(crate) use self::links::{FAR, NEVER};
+pub(crate) use self::links::{FAR, LINKS_BYTES, NEVER};
 
 use self::links::UNLINKED;
 
@@ -50,19 +50,23 @@ const NONE: u32 = u32::MAX;
 /// The entries, as the wheel needs them. Numbers are those of the caller's slab.
 pub trait Timers {
     /// The wheel's part of an entry.
-    fn links(&self, number: u32) -> &Links;
+    fn links(&self, number: u32) -> Links;
     /// The deadline of an entry that has one, in ms.
     fn deadline(&self, number: u32) -> u64;
     /// Prefetches the entry.
-    fn prefetch_near(&self, _number: u32) {}
-    /// Reads the entry and prefetches what it points to.
-    fn prefetch_far(&self, _number: u32) {}
+    fn prefetch(&self, _number: u32) {}
 }
 
 /// The entries, for a wheel that moves them.
 pub trait TimersMut: Timers {
-    /// The wheel's part of an entry.
-    fn links_mut(&mut self, number: u32) -> &mut Links;
+    /// Changes the wheel's part of an entry.
+    fn set_links(&mut self, number: u32, links: Links);
+}
+
+fn update(timers: &mut impl TimersMut, number: u32, change: impl FnOnce(&mut Links)) {
+    let mut links = timers.links(number);
+    change(&mut links);
+    timers.set_links(number, links);
 }
 
 /// What a turn of the wheel did.
@@ -137,6 +141,21 @@ impl Wheel {
         if timers.links(number).is_linked() {
             self.unlink(timers, number);
             self.len -= 1;
+        }
+    }
+
+    /// Tells the neighbours of an entry that it has this number now; its links came along.
+    pub fn renumber(&mut self, timers: &mut impl TimersMut, number: u32) {
+        let links = timers.links(number);
+        if !links.is_linked() {
+            return;
+        }
+        if links.next != NONE {
+            update(timers, links.next, |next| next.previous = number);
+        }
+        match links.previous {
+            NONE => self.slots[usize::from(links.slot())].head = number,
+            previous => update(timers, previous, |previous| previous.next = number),
         }
     }
 
@@ -275,14 +294,13 @@ impl Wheel {
         Some(self.emptying)
     }
 
-    /// Asks for the memory of the next two entries of a list: what the next one points to, and the one after it.
+    /// Asks for the memory of the entry after the next one of a list; the next one was asked for before.
     fn look_ahead(&self, timers: &impl Timers, number: u32) {
         let next = timers.links(number).next;
         if next != NONE {
-            timers.prefetch_far(next);
             let second = timers.links(next).next;
             if second != NONE {
-                timers.prefetch_near(second);
+                timers.prefetch(second);
             }
         }
     }
@@ -341,27 +359,29 @@ impl Wheel {
         let next = std::mem::replace(&mut list.head, number);
         list.len += 1;
         if next != NONE {
-            timers.links_mut(next).previous = number;
+            update(timers, next, |links| links.previous = number);
         }
-        let links = timers.links_mut(number);
-        (links.previous, links.next) = (NONE, next);
-        links.set_slot(slot);
+        update(timers, number, |links| {
+            (links.previous, links.next) = (NONE, next);
+            links.set_slot(slot);
+        });
         if slot != DUE {
             self.occupied[level(slot)] |= 1 << (slot % SLOTS as u16);
         }
     }
 
     fn unlink(&mut self, timers: &mut impl TimersMut, number: u32) {
-        let links = timers.links_mut(number);
+        let mut links = timers.links(number);
         let (slot, previous, next) = (links.slot(), links.previous, links.next);
         links.set_slot(UNLINKED);
+        timers.set_links(number, links);
         if next != NONE {
-            timers.links_mut(next).previous = previous;
+            update(timers, next, |links| links.previous = previous);
         }
         let list = &mut self.slots[usize::from(slot)];
         list.len -= 1;
         if previous != NONE {
-            timers.links_mut(previous).next = next;
+            update(timers, previous, |links| links.next = next);
         } else {
             list.head = next;
         }

@@ -14,8 +14,8 @@ struct Clocks {
 }
 
 impl Timers for Clocks {
-    fn links(&self, number: u32) -> &Links {
-        &self.links[number as usize]
+    fn links(&self, number: u32) -> Links {
+        self.links[number as usize]
     }
     fn deadline(&self, number: u32) -> u64 {
         self.deadlines[number as usize]
@@ -23,8 +23,8 @@ impl Timers for Clocks {
 }
 
 impl TimersMut for Clocks {
-    fn links_mut(&mut self, number: u32) -> &mut Links {
-        &mut self.links[number as usize]
+    fn set_links(&mut self, number: u32, links: Links) {
+        self.links[number as usize] = links;
     }
 }
 
