@@ -106,6 +106,7 @@ impl World {
             now_micros: NOW.0 * 1_000,
             stopwatch: &stopwatch,
             counters: &self.counters,
+            is_monitored: false,
         };
         let moment = Moment { now: NOW, host: &Nowhere, stopwatch: &stopwatch };
         self.output.clear();

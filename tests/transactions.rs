@@ -127,6 +127,33 @@ fn a_watched_key_that_changes_stops_the_transaction() {
     }
 }
 
+/// The same for a key that is not there: only what brings it is a change.
+#[test]
+fn a_watched_key_that_is_absent_changes_by_coming_only() {
+    for shards in [1, 4] {
+        let server = Server::start(shards);
+        let (mut watcher, mut other) = (server.connect(), server.connect());
+        for (lines, runs) in [
+            (&["FLUSHALL"][..], true),
+            (&["FLUSHDB"], true),
+            (&["DEL k"], true),
+            (&["SWAPDB 0 1"], true),
+            (&["SWAPDB 0 1", "SWAPDB 1 0"], true),
+            (&["HSET k f 1", "FLUSHDB"], false),
+            (&["SWAPDB 0 2"], false),
+            (&["SWAPDB 2 0"], false),
+            (&["SWAPDB 1 2", "SWAPDB 0 1"], false),
+            (&["SWAPDB 0 2", "FLUSHALL"], false),
+        ] {
+            other.replay(&[("FLUSHALL", "OK"), ("SELECT 2", "OK"), ("HSET k f 1", "*"), ("SELECT 0", "OK")]);
+            watcher.replay(&[("WATCH k m", "OK"), ("MULTI", "OK"), ("HSET done f 1", QUEUED)]);
+            lines.iter().for_each(|line| drop(other.run(line)));
+            let expected = if runs { "1) (integer) 1" } else { "(nil)" };
+            assert_eq!(watcher.run("EXEC").to_string(), expected, "{lines:?} with {shards} shards");
+        }
+    }
+}
+
 #[test]
 fn a_watch_ends_with_unwatch_and_discard_and_sees_expiry() {
     let server = Server::start(2);

@@ -1,16 +1,26 @@
-/* hiredis (Debian's libhiredis-dev), blocking; its version there speaks RESP2. Reports in TAP. */
+/* hiredis (Debian's libhiredis-dev), blocking, in RESP2 and, from hiredis 1.0 on, in RESP3. Reports in TAP. */
 
-#include <hiredis/hiredis.h>
+#include <hiredis.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+/* Debian 12 has 0.14, which knows neither the protocol nor its types. */
+#if HIREDIS_MAJOR >= 1
+#define PROTOCOL_MAX 3
+#define IS_ARRAY(reply) ((reply)->type == REDIS_REPLY_ARRAY || (reply)->type == REDIS_REPLY_MAP || (reply)->type == REDIS_REPLY_PUSH)
+#else
+#define PROTOCOL_MAX 2
+#define IS_ARRAY(reply) ((reply)->type == REDIS_REPLY_ARRAY)
+#endif
+
 static int count;
+static int protocol = 2;
 
 static void expect(const char *what, bool met) {
-    printf("%s %d - %s\n", met ? "ok" : "not ok", ++count, what);
+    printf("%s %d - RESP%d: %s\n", met ? "ok" : "not ok", ++count, protocol, what);
 }
 
 static redisContext *connected(int port) {
@@ -21,6 +31,11 @@ static redisContext *connected(int port) {
     }
     struct timeval patience = {30, 0};
     redisSetTimeout(context, patience);
+#if HIREDIS_MAJOR >= 1
+    /* By default hiredis throws pushes away. Now messages are replies, as in RESP2. */
+    redisSetPushCallback(context, NULL);
+#endif
+    if (protocol > 2) freeReplyObject(redisCommand(context, "HELLO %d", protocol));
     return context;
 }
 
@@ -48,11 +63,17 @@ static bool has_text(redisReply *reply, int type, const char *text) {
 
 /* Whether the reply is an array that starts with these strings. */
 static bool has_words(redisReply *reply, size_t words, const char *const *expected) {
-    bool has = reply && reply->type == REDIS_REPLY_ARRAY && reply->elements >= words;
+    bool has = reply && IS_ARRAY(reply) && reply->elements >= words;
     for (size_t index = 0; has && index < words; index++)
         has = strcmp(reply->element[index]->str, expected[index]) == 0;
     freeReplyObject(reply);
     return has;
+}
+
+static bool contains(redisReply *reply, const char *text) {
+    bool does = reply && reply->str && strstr(reply->str, text) != NULL;
+    freeReplyObject(reply);
+    return does;
 }
 
 static void hashes(redisContext *redis) {
@@ -110,6 +131,18 @@ static void pipeline(redisContext *redis) {
     expect("SCAN finds every key", found == 1000);
 }
 
+static void databases(redisContext *redis) {
+    expect("SELECT", has_text(redisCommand(redis, "SELECT 15"), REDIS_REPLY_STATUS, "OK"));
+    expect("adds a field there", is_integer(redisCommand(redis, "HSET moving f v"), 1));
+    expect("MOVE", is_integer(redisCommand(redis, "MOVE moving 3"), 1));
+    expect("and it is gone here", is_integer(redisCommand(redis, "EXISTS moving"), 0));
+    expect("SWAPDB", has_text(redisCommand(redis, "SWAPDB 3 15"), REDIS_REPLY_STATUS, "OK"));
+    expect("brings it back", is_integer(redisCommand(redis, "EXISTS moving"), 1));
+    expect("there are 16 databases",
+           has_text(redisCommand(redis, "SELECT 16"), REDIS_REPLY_ERROR, "ERR DB index is out of range"));
+    expect("SELECT again", has_text(redisCommand(redis, "SELECT 0"), REDIS_REPLY_STATUS, "OK"));
+}
+
 static void transaction(redisContext *redis, redisContext *other) {
     expect("MULTI", has_text(redisCommand(redis, "MULTI"), REDIS_REPLY_STATUS, "OK"));
     expect("calls are queued", has_text(redisCommand(redis, "HSET a n 1"), REDIS_REPLY_STATUS, "QUEUED"));
@@ -147,16 +180,16 @@ static void channels(redisContext *redis, redisContext *subscriber) {
     expect("nobody listens any more", is_integer(redisCommand(redis, "PUBLISH news lost"), 0));
 }
 
-int main(int count_of_words, char **words) {
-    if (count_of_words != 2) return 2;
-    int port = atoi(words[1]);
-    fprintf(stderr, "hiredis %d.%d.%d\n", HIREDIS_MAJOR, HIREDIS_MINOR, HIREDIS_PATCH);
+static void everything(int port) {
     redisContext *redis = connected(port), *other = connected(port), *subscriber = connected(port);
-    expect("connects with its defaults", has_text(redisCommand(redis, "PING"), REDIS_REPLY_STATUS, "PONG"));
+    char resp[16];
+    snprintf(resp, sizeof resp, " resp=%d ", protocol);
+    expect("speaks it", contains(redisCommand(redis, "CLIENT INFO"), resp));
     freeReplyObject(redisCommand(redis, "FLUSHALL"));
     hashes(redis);
     expiry(redis);
     pipeline(redis);
+    databases(redis);
     transaction(redis, other);
     channels(redis, subscriber);
     freeReplyObject(redisCommand(redis, "QUIT"));
@@ -165,6 +198,12 @@ int main(int count_of_words, char **words) {
     redisFree(redis);
     redisFree(other);
     redisFree(subscriber);
+}
+
+int main(int count_of_words, char **words) {
+    if (count_of_words != 2) return 2;
+    fprintf(stderr, "hiredis %d.%d.%d\n", HIREDIS_MAJOR, HIREDIS_MINOR, HIREDIS_PATCH);
+    for (protocol = 2; protocol <= PROTOCOL_MAX; protocol++) everything(atoi(words[1]));
     printf("1..%d\n", count);
     return 0;
 }

@@ -70,9 +70,30 @@ while ($keys = $redis->scan($cursor, 'key:*', 100)) {
 }
 expect('scan finds every key', 1000, count($found));
 
+$redis->hMSet('large', array_fill_keys(array_map(fn($number) => "field:$number", range(1, 1000)), 'v'));
+$found = [];
+$cursor = null;
+while ($fields = $redis->hScan('large', $cursor, 'field:*', 100)) {
+    $found += $fields;
+}
+expect('hScan finds every field', 1000, count($found));
+
 $payload = $redis->dump('key:7');
 expect('RESTORE takes what DUMP gave', true, $redis->restore('copy', 0, $payload));
 expect('and makes the same hash of it', ['number' => '7'], $redis->hGetAll('copy'));
+
+$redis->select(15);
+$redis->hSet('moving', 'f', 'v');
+expect('MOVE', true, $redis->move('moving', 3));
+expect('and it is gone here', 0, $redis->exists('moving'));
+expect('SWAPDB', true, $redis->swapdb(3, 15));
+expect('brings it back', 1, $redis->exists('moving'));
+expect('there are 16 databases', false, $redis->select(16));
+// phpredis 5 hands out one byte too many here.
+expect('which is told', 'ERR DB index is out of range', rtrim($redis->getLastError(), "\0"));
+$redis->clearLastError();
+expect('SELECT', true, $redis->select(0));
+expect('databases are apart', 0, $redis->exists('moving'));
 
 $other = connected();
 expect('a transaction answers all at once', [1, 2], $redis->multi()->hSet('a', 'n', '1')->hIncrBy('b', 'n', 2)->exec());
@@ -81,9 +102,17 @@ $other->hSet('a', 'n', '7');
 expect('a watched key that changed stops it', false, $redis->multi()->hSet('a', 'n', '8')->exec());
 expect('and it has changed nothing', '7', $redis->hGet('a', 'n'));
 
-// phpredis tells of messages only: the end of this key is the sign that it listens. It leaves the subscription by an
-// exception; after an unsubscribe it would wait for messages for good, at a Redis as well.
+// phpredis tells of messages only, and nothing else runs while it listens: another process speaks once somebody listens.
+// It leaves the subscription by an exception; after an unsubscribe it would wait for messages for good, at a Redis as
+// well.
 function listen(string $how, array $channels, callable $listener): void {
+    $speaker = pcntl_fork();
+    if ($speaker === 0) {
+        $redis = connected();
+        $listens = fn() => $redis->pubsub('numpat') + array_sum($redis->pubsub('numsub', $channels)) === count($channels);
+        $told = eventually($listens) && $redis->hSet('short', 'f', 'v') === 1 && $redis->pExpire('short', 20);
+        exit($told ? 0 : 1);
+    }
     $subscriber = connected();
     $subscriber->setOption(Redis::OPT_READ_TIMEOUT, 30);
     try {
@@ -91,10 +120,11 @@ function listen(string $how, array $channels, callable $listener): void {
     } catch (RedisException $exception) {
         expect("$how ends", 'Connection closed', $exception->getMessage());
     }
+    pcntl_waitpid($speaker, $status);
+    expect("$how was seen by another client", 0, $status);
 }
 
 $heard = [];
-$other->rawCommand('HSETEX', 'short', 'f', 'v', '1');
 listen('subscribe', ['__keyevent@0__:expired', 'news'], function ($subscriber, $channel, $message) use ($other, &$heard) {
     $heard[] = [$channel, $message];
     if (count($heard) === 1) {
@@ -108,11 +138,26 @@ expect('the event of an expired key and messages arrive', $expected, $heard);
 expect('nobody listens any more', true, eventually(fn() => $other->publish('news', 'lost') === 0));
 
 $heard = [];
-$other->rawCommand('HSETEX', 'short', 'f', 'v', '1');
 listen('psubscribe', ['__keyevent@0__:ex*'], function ($subscriber, $pattern, $channel, $message) use (&$heard) {
     $heard[] = [$pattern, $channel, $message];
-    $subscriber->close();
+    if (count($heard) === 2) {
+        $subscriber->close();
+    }
 });
-expect('events arrive by pattern', [['__keyevent@0__:ex*', '__keyevent@0__:expired', 'short']], $heard);
+$expected = [
+    ['__keyevent@0__:ex*', '__keyevent@0__:expire', 'short'],
+    ['__keyevent@0__:ex*', '__keyevent@0__:expired', 'short'],
+];
+expect('events arrive by pattern', $expected, $heard);
+
+$lasting = connected();
+$lasting->select(2);
+$id = $lasting->rawCommand('CLIENT', 'ID');
+expect('the server closes a connection', 1, $other->rawCommand('CLIENT', 'KILL', 'ID', $id));
+// It does so on another thread, a moment after it said so.
+$closed = fn() => !in_array($id, array_column($other->client('list'), 'id'));
+expect('and lists it no more', true, eventually($closed));
+expect('the client connects again', 1, $lasting->hSet('back', 'f', 'v'));
+expect('to the same database', 0, $other->exists('back'));
 
 echo "1..$count\n";

@@ -55,6 +55,25 @@ do {
 } while $cursor;
 is keys %found, 1000, 'SCAN finds every key';
 
+$redis->hset('large', map { ("field:$_" => $_) } 1 .. 1000);
+($cursor, my %fields) = (0);
+do {
+    ($cursor, my $page) = $redis->hscan('large', $cursor, COUNT => 100);
+    %fields = (%fields, @$page);
+} while $cursor;
+is keys %fields, 1000, 'HSCAN finds every field';
+
+$redis->select(15);
+$redis->hset('moving', f => 'v');
+is $redis->move('moving', 3), 1, 'MOVE';
+ok !$redis->exists('moving'), 'and it is gone here';
+is $redis->swapdb(3, 15), 'OK', 'SWAPDB';
+ok $redis->exists('moving'), 'brings it back';
+eval { $redis->select(16) };
+like $@, qr/ERR DB index is out of range/, 'there are 16 databases';
+$redis->select(0);
+ok !$redis->exists('moving'), 'databases are apart';
+
 my $other = connected();
 $redis->multi;
 $redis->hset('a', n => 1);

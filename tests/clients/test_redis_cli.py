@@ -102,6 +102,15 @@ class Interactive(Case):
             terminal.wait_for(f"127.0.0.1:{server.port}[3]> ")
 
 
+    def test_monitor_shows_what_others_ask_for(self) -> None:
+        with Terminal("redis-cli", "-p", str(server.port), "MONITOR") as terminal:
+            terminal.wait_for("OK")
+            redis_cli("HSET", "hash", "field", 'a "word"\n')
+            terminal.wait_for("\n", times=2)
+            line = r'\n\d+\.\d{6} \[0 127\.0\.0\.1:\d+\] "HSET" "hash" "field" "a \\"word\\"\\n"\r?\n'
+            self.assertRegex(terminal.shown, line)
+
+
 class Modes(Case):
     def test_scan(self) -> None:
         for number in range(5):

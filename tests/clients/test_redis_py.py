@@ -1,5 +1,6 @@
 """redis-py, blocking, in RESP2 and RESP3. Its asyncio side is in test_redis_py_asyncio.py."""
 
+import os
 import threading
 import unittest
 
@@ -33,6 +34,9 @@ class Default(unittest.TestCase):
         self.assertEqual(str(info["resp"]), "3")
         self.assertEqual(info["lib-name"], "redis-py")
         self.assertEqual(info["lib-ver"], redis.__version__)
+
+    def test_decodes_by_the_parser_that_tests_run_asked_for(self) -> None:
+        self.assertEqual(redis.utils.HIREDIS_AVAILABLE, os.environ["REDIS_PY_PARSER"] == "hiredis")
 
 
 class Cases:
@@ -176,6 +180,26 @@ class Cases:
         self.assertEqual(other.hgetall("hash"), {"field": "three"})
         self.assertTrue(other.flushdb())
         self.assertEqual(other.dbsize(), 0)
+
+    def test_there_are_sixteen_databases(self) -> None:
+        client = self.connect(decode_responses=True, single_connection_client=True)
+        for database in range(16):
+            self.assertTrue(client.select(database))
+            client.hset("hash", "database", database)
+        for database in range(16):
+            client.select(database)
+            self.assertEqual(client.hgetall("hash"), {"database": str(database)})
+        self.assertEqual(client.info("keyspace").keys(), {f"db{database}" for database in range(16)})
+        for outside in (16, -1):
+            with self.assertRaisesRegex(redis.ResponseError, "^DB index is out of range$"):
+                client.select(outside)
+        client.expire("hash", 60)
+        self.assertFalse(client.move("hash", 0), "the name is taken there")
+        self.assertTrue(client.swapdb(0, 15))
+        self.assertEqual((client.hget("hash", "database"), client.ttl("hash")), ("0", -1))
+        client.select(0)
+        self.assertEqual(client.hget("hash", "database"), "15")
+        self.assertIn(client.ttl("hash"), range(1, 61))
 
     def test_pipelines_answer_in_order(self) -> None:
         pipeline = self.client.pipeline(transaction=False)

@@ -144,6 +144,21 @@ class Cases:
         self.addCleanup(second.stop)
         self.assertEqual(await client.hset("hash", "field", "value"), 1)
 
+    async def test_listens_again_after_a_restart_of_the_server(self) -> None:
+        first = Mayfly()
+        subscriber = self.connect(first.port).pubsub(ignore_subscribe_messages=True)
+        self.addAsyncCleanup(subscriber.aclose)
+        await subscriber.subscribe("news")
+        await asyncio.to_thread(first.stop)
+        second = Mayfly(port=first.port)
+        self.addCleanup(second.stop)
+        client = self.connect(first.port)
+        async with asyncio.timeout(WAIT_SECONDS):
+            # redis-py connects and subscribes again while it looks for messages.
+            while not await client.publish("news", "back"):
+                self.assertIsNone(await subscriber.get_message(timeout=0.01))
+        self.assertEqual(await receive(subscriber), ("message", "news", "back"))
+
 
 class Resp2(Cases, unittest.IsolatedAsyncioTestCase):
     protocol = 2

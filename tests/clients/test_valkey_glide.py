@@ -27,6 +27,13 @@ class Case(unittest.IsolatedAsyncioTestCase):
         self.addAsyncCleanup(client.close)
         return client
 
+    async def kill(self, client: GlideClient, number: int) -> None:
+        """Has the server close a connection and waits until it has."""
+        self.assertEqual(await client.custom_command(["CLIENT", "KILL", "ID", str(number)]), 1)
+        async with asyncio.timeout(WAIT_SECONDS):
+            while f"id={number} ".encode() in await client.custom_command(["CLIENT", "LIST"]):
+                await asyncio.sleep(0.01)
+
 
 class Default(Case):
     """A client that was told nothing but the address."""
@@ -58,6 +65,14 @@ class Default(Case):
         pattern = b"__keyevent@0__:expire*"
         self.assertEqual(await heard(), (b"__keyevent@0__:expire", b"short", pattern))
         self.assertEqual(await heard(), (b"__keyevent@0__:expired", b"short", pattern))
+
+        # After its connection was closed it connects and subscribes again. What is published meanwhile is lost.
+        await self.kill(client, await subscriber.custom_command(["CLIENT", "ID"]))
+        async with asyncio.timeout(WAIT_SECONDS):
+            while not (back := subscriber.try_get_pubsub_message()):
+                await client.publish("back", "news")
+                await asyncio.sleep(0.01)
+        self.assertEqual((back.channel, back.message), (b"news", b"back"))
 
 
 class Cases:
@@ -123,6 +138,41 @@ class Cases:
             if cursor == b"0":
                 break
         self.assertEqual(len(found), 1_000)
+
+    async def test_hscan_finds_every_field(self) -> None:
+        await self.client.hset("large", {f"field:{number}": str(number) for number in range(1_000)})
+        cursor, found = b"0", set()
+        while True:
+            cursor, page = await self.client.hscan("large", cursor, count=100)
+            found |= set(page[0::2])
+            if cursor == b"0":
+                break
+        self.assertEqual(len(found), 1_000)
+
+    async def test_databases_are_apart(self) -> None:
+        other = await self.connect(protocol=self.protocol, database_id=15)
+        await other.hset("hash", {"field": "value"})
+        self.assertEqual(await self.client.exists(["hash"]), 0)
+        self.assertTrue(await other.move("hash", 0))
+        self.assertEqual(await self.client.custom_command(["SWAPDB", "0", "15"]), "OK")
+        self.assertEqual(await other.hgetall("hash"), {b"field": b"value"})
+        with self.assertRaisesRegex(glide.RequestError, "DB index is out of range"):
+            await self.client.select(16)
+
+    async def test_connects_again_after_its_connection_was_closed(self) -> None:
+        lasting = await self.connect(protocol=self.protocol, database_id=2)
+        number = await lasting.custom_command(["CLIENT", "ID"])
+        await self.kill(self.client, number)
+        async with asyncio.timeout(WAIT_SECONDS):
+            # The call by which it notices may fail.
+            while True:
+                try:
+                    again = await lasting.custom_command(["CLIENT", "ID"])
+                    break
+                except glide.GlideError:
+                    await asyncio.sleep(0.01)
+        self.assertNotEqual(again, number)
+        self.assertIn(b" db=2 ", await lasting.custom_command(["CLIENT", "INFO"]))
 
     async def test_dump_and_restore(self) -> None:
         await self.client.hset("source", {"field": "value"})

@@ -16,6 +16,8 @@ pub struct Argument {
     pub optional: bool,
     /// May be repeated.
     pub multiple: bool,
+    /// Its token is repeated with it.
+    pub multiple_token: bool,
 }
 
 /// What an argument holds.
@@ -43,7 +45,7 @@ pub enum Kind {
 
 impl Argument {
     const fn new(name: &'static str, kind: Kind) -> Self {
-        Argument { name, kind, token: None, optional: false, multiple: false }
+        Argument { name, kind, token: None, optional: false, multiple: false, multiple_token: false }
     }
 
     /// Any bytes.
@@ -106,6 +108,11 @@ impl Argument {
         Argument { multiple: true, ..self }
     }
 
+    /// The same, but it may be repeated, each time with its token.
+    pub const fn multiple_tokens(self) -> Self {
+        Argument { multiple: true, multiple_token: true, ..self }
+    }
+
     /// The name of the kind in `COMMAND DOCS`.
     pub fn kind_name(&self) -> &'static str {
         match self.kind {
@@ -134,20 +141,27 @@ impl Argument {
         if self.optional {
             line.push('[');
         }
-        if let Some(token) = self.token {
-            line.push_str(token);
-            if !matches!(self.kind, Kind::PureToken) {
-                line.push(' ');
-            }
-        }
+        self.write_token(line);
         self.write_body(line);
         if self.multiple {
             line.push_str(" [");
+            if self.multiple_token {
+                self.write_token(line);
+            }
             self.write_body(line);
             line.push_str(" ...]");
         }
         if self.optional {
             line.push(']');
+        }
+    }
+
+    fn write_token(&self, line: &mut String) {
+        if let Some(token) = self.token {
+            line.push_str(token);
+            if !matches!(self.kind, Kind::PureToken) {
+                line.push(' ');
+            }
         }
     }
 
@@ -182,7 +196,11 @@ mod tests {
     fn syntax_reads_like_the_manual() {
         const CONDITION: [Argument; 2] = [Argument::flag("nx", "NX"), Argument::flag("xx", "XX")];
         const PAIR: [Argument; 2] = [Argument::string("field"), Argument::string("value")];
-        let cases: [(Argument, &str); 5] = [
+        let cases: [(Argument, &str); 6] = [
+            (
+                Argument::string("prefix").after("PREFIX").optional().multiple_tokens(),
+                "[PREFIX prefix [PREFIX prefix ...]]",
+            ),
             (Argument::pattern("pattern").after("MATCH").optional(), "[MATCH pattern]"),
             (Argument::one_of("condition", &CONDITION).optional(), "[NX | XX]"),
             (Argument::one_of("condition", &CONDITION), "<NX | XX>"),

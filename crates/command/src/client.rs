@@ -3,10 +3,12 @@
 //! [`ClientState`] belongs to the session alone. [`ClientCard`] is shared with whoever answers `CLIENT LIST`
 //! on another thread; the session writes it with relaxed stores once per burst, nobody waits for anybody.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU16, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mayfly_resp::Protocol;
+
+use crate::tracking::Tracking;
 
 /// What a session knows of its client and its own standing.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub struct ClientState {
     pub authenticated: bool,
     /// Whether the client wants replies: `CLIENT REPLY`.
     pub reply_mode: ReplyMode,
+    /// How its reads are tracked: `CLIENT TRACKING`.
+    pub tracking: Option<Tracking>,
     /// Set by `QUIT` and by errors that end the connection: nothing more is read, replies are still written.
     pub closing: bool,
 }
@@ -34,6 +38,7 @@ impl ClientState {
             database: 0,
             authenticated,
             reply_mode: ReplyMode::On,
+            tracking: None,
             closing: false,
         }
     }
@@ -44,11 +49,38 @@ impl ClientState {
         self.card.resp3.store(protocol == Protocol::Resp3, Relaxed);
     }
 
+    /// Changes how reads are tracked, here and on the card.
+    pub fn set_tracking(&mut self, tracking: Option<Tracking>) {
+        let mark = |holds: bool, mark: u8| if holds { mark } else { 0 };
+        let marks = tracking.as_ref().map_or(0, |tracking| {
+            TrackingMarks::ON
+                | mark(tracking.broadcasts, TrackingMarks::BROADCASTS)
+                | mark(tracking.is_broken, TrackingMarks::BROKEN)
+        });
+        let redirect = tracking.as_ref().map_or(-1, |tracking| tracking.redirect.unwrap_or(0) as i64);
+        self.card.tracking.store(marks, Relaxed);
+        self.card.redirect.store(redirect, Relaxed);
+        self.tracking = tracking;
+    }
+
     /// Selects a database here and on the card.
     pub fn set_database(&mut self, database: u16) {
         self.database = database;
         self.card.database.store(database, Relaxed);
     }
+}
+
+/// What a card says about tracking, as bits.
+#[derive(Clone, Copy, Debug)]
+pub struct TrackingMarks;
+
+impl TrackingMarks {
+    /// Its reads are tracked.
+    pub const ON: u8 = 1;
+    /// It is told of all keys with some prefix.
+    pub const BROADCASTS: u8 = 1 << 1;
+    /// Who was to get its messages has gone.
+    pub const BROKEN: u8 = 1 << 2;
 }
 
 /// Whether a client wants replies.
@@ -99,6 +131,14 @@ pub struct ClientCard {
     pub output_waiting_bytes: AtomicU64,
     /// Channels and patterns that it listens to.
     pub subscriptions: AtomicU64,
+    /// Whether it reads what others ask for: `MONITOR`.
+    pub is_monitor: AtomicBool,
+    /// Whether and how its reads are tracked: [`TrackingMarks`].
+    pub tracking: AtomicU8,
+    /// The client that gets its invalidations: 0 itself, -1 without tracking.
+    pub redirect: AtomicI64,
+    /// Number of the thread it lives on.
+    pub thread: AtomicU16,
     /// Somebody has closed it: nothing more is read of it.
     pub disconnected: AtomicBool,
     names: Mutex<ClientNames>,
@@ -135,6 +175,10 @@ impl ClientCard {
             input_waiting_bytes: AtomicU64::new(0),
             output_waiting_bytes: AtomicU64::new(0),
             subscriptions: AtomicU64::new(0),
+            is_monitor: AtomicBool::new(false),
+            tracking: AtomicU8::new(0),
+            redirect: AtomicI64::new(-1),
+            thread: AtomicU16::new(0),
             disconnected: AtomicBool::new(false),
             names: Mutex::default(),
         }

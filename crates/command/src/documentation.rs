@@ -164,7 +164,11 @@ fn reply_arguments(reply: &mut ReplyWriter<'_>, arguments: &[Argument], keys: &m
 fn reply_argument(reply: &mut ReplyWriter<'_>, argument: &Argument, keys: &mut KeyArguments) {
     let inner = argument.inner();
     let key = if matches!(argument.kind, Kind::Key) { keys.next() } else { None };
-    let flags = [(argument.optional, "optional"), (argument.multiple, "multiple")];
+    let flags = [
+        (argument.optional, "optional"),
+        (argument.multiple, "multiple"),
+        (argument.multiple_token, "multiple_token"),
+    ];
     let flags: Vec<_> = flags.into_iter().filter(|(set, _)| *set).map(|(_, name)| name).collect();
     let display = inner.is_empty().then_some(argument.name);
     let texts =

@@ -25,6 +25,14 @@ pub trait Host: Send + Sync {
         Err("this process has no parameters to set".to_owned())
     }
 
+    /// Writes into the config file what was set by [`Host::set_parameters`].
+    ///
+    /// # Errors
+    /// Why it was not written, without its code.
+    fn rewrite_config_file(&self) -> Result<(), String> {
+        Err("The server is running without a config file".to_owned())
+    }
+
     /// Counts anew from here on what [`Host::facts`] and `INFO` count since the start. `lookups` is where the
     /// shards stand.
     fn reset_statistics(&self, _lookups: ShardFacts) {}
@@ -75,6 +83,14 @@ pub struct HostFacts {
     pub output_bytes_total: u64,
     /// Errors answered since the start.
     pub errors_total: u64,
+    /// Clients whose reads are tracked.
+    pub tracking_clients: u64,
+    /// Keys remembered for clients that cache them.
+    pub tracked_keys: u64,
+    /// Pairs of such a key and a client.
+    pub tracked_items: u64,
+    /// Prefixes of keys that clients are told of.
+    pub tracked_prefixes: u64,
     /// Resident memory of the process in bytes.
     pub resident_bytes: u64,
     /// The most resident memory so far in bytes.

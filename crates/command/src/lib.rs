@@ -30,6 +30,7 @@ pub mod spec;
 pub mod table;
 #[cfg(test)]
 mod testing;
+pub mod tracking;
 pub mod words;
 
 pub use changes::{Change, Changes, Class};
@@ -40,6 +41,7 @@ pub use host::{CommandFacts, Host, HostFacts, ShardFacts};
 pub use routing::{Router, ShardId};
 pub use spec::{ChannelKind, Flags, Run, Spec, Step};
 pub use table::{Command, CommandId, Table};
+pub use tracking::{Tracking, TrackingRequest};
 pub use words::Words;
 
 /// The Redis version whose behaviour Mayfly answers with, in `HELLO` and `INFO`.

@@ -121,6 +121,8 @@ pub enum Step {
     CountListeners(ChannelKind),
     /// How many patterns are listened to.
     CountPatterns,
+    /// `CLIENT TRACKING`: be told when what was read changes, or no more.
+    Track,
 }
 
 /// The three kinds of subscription.

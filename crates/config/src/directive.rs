@@ -15,6 +15,7 @@ pub struct Section {
 }
 
 /// One setting: everything there is to know about it.
+#[derive(Debug)]
 pub struct Directive {
     /// The section it stands in.
     pub section: &'static str,

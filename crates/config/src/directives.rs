@@ -52,7 +52,8 @@ directives! {
         /// left. Keep it below the time that the supervisor of the process allows.
         shutdown_grace_ms: u64 = 10_000, Kind::Integer { min: 0, max: 600_000, unit: "ms" };
         /// What clients have to send with AUTH before anything else. Empty asks for nothing. Never shown; better
-        /// given as MAYFLY_SERVER__PASSWORD than written in a file that others read.
+        /// given as MAYFLY_SERVER__PASSWORD than written in a file that others read. One given by CONFIG SET is
+        /// written into the file by CONFIG REWRITE, as Redis does.
         password: Secret = Secret::default(), Kind::Secret { bytes_max: 512 }, redis "requirepass", live;
     }
 
@@ -76,7 +77,8 @@ directives! {
         /// How much may wait for a client before its further requests are left unread. At most
         /// limits.output_bytes_max.
         output_bytes_pause: usize = MIB as usize, Kind::Bytes { min: 4 * KIB, max: GIB };
-        /// How much may wait for a subscriber that does not read its messages; past it the client is closed.
+        /// How much may wait for a subscriber that does not read its messages, or for a client in MONITOR; past it
+        /// the client is closed.
         subscriber_bytes_max: usize = (32 * MIB) as usize, Kind::Bytes { min: 64 * KIB, max: 16 * GIB };
         /// How many commands one transaction may queue; a longer one is refused.
         transaction_calls_max: usize = 65_536, Kind::Integer { min: 1, max: 1_048_576, unit: "commands" };
@@ -84,6 +86,12 @@ directives! {
         transaction_bytes_max: usize = (64 * MIB) as usize, Kind::Bytes { min: KIB, max: GIB };
         /// How many keys one client may watch for its next transaction.
         watched_keys_max: usize = 1_024, Kind::Integer { min: 1, max: 1_048_576, unit: "keys" };
+        /// How many keys are remembered for clients that cache them (CLIENT TRACKING). Past it some key is forgotten,
+        /// and its clients are told as if it had changed.
+        tracked_keys_max: usize = 1_000_000, Kind::Integer { min: 1_000, max: 1_000_000_000, unit: "keys" },
+            redis "tracking-table-max-keys";
+        /// How many prefixes of keys one client may be told of (CLIENT TRACKING … BCAST).
+        tracked_prefixes_max: usize = 1_024, Kind::Integer { min: 1, max: 65_536, unit: "prefixes" };
         /// How much is read from one connection before the others get their turn. More suit few clients with deep
         /// pipelines, fewer suit many clients.
         read_bytes_max: usize = (64 * KIB) as usize, Kind::Bytes { min: KIB, max: 16 * MIB };

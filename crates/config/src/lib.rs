@@ -7,7 +7,7 @@
 //! flags ────┘  the later one wins    └→ ConfigError     one line: where, what, what is allowed
 //!
 //! directives.rs ─→ the structs, their defaults, config/mayfly.toml, --print-config,
-//!                  MAYFLY_SECTION__KEY, CONFIG GET and SET, the table of the README
+//!                  MAYFLY_SECTION__KEY, CONFIG GET, SET and REWRITE, the table of the README
 //! ```
 //!
 //! A new directive is one entry in `directives.rs`; nothing else lists them.
@@ -24,6 +24,7 @@ mod file;
 mod load;
 mod redis;
 mod render;
+mod rewrite;
 mod size;
 mod suggest;
 #[cfg(test)]
@@ -39,4 +40,5 @@ pub use error::{ConfigError, Place};
 pub use load::{Loaded, Source, load};
 pub use redis::SetError;
 pub use render::{render_markdown, render_toml};
+pub use rewrite::rewrite;
 pub use values::{Level, LogFormat, Secret};

@@ -41,13 +41,16 @@ impl Config {
         settings.chain(fixed.map(|(name, answer, _)| (*name, (*answer).to_owned()))).collect()
     }
 
-    /// Sets parameters by their Redis names while the server runs: all of them, or none.
+    /// Sets parameters by their Redis names while the server runs: all of them, or none. Returns which they are.
     ///
     /// # Errors
     /// The first parameter that does not exist, cannot change while the server runs or stands there twice; then
     /// the first whose value is wrong.
-    pub fn set_redis_parameters(&mut self, pairs: &[(&[u8], &[u8])]) -> Result<(), SetError> {
-        let mut found: Vec<(&str, &Directive)> = Vec::new();
+    pub fn set_redis_parameters(
+        &mut self,
+        pairs: &[(&[u8], &[u8])],
+    ) -> Result<Vec<&'static Directive>, SetError> {
+        let mut found: Vec<(&str, &'static Directive)> = Vec::new();
         for (name, _) in pairs {
             let name = live(name)?;
             if found.iter().any(|(other, _)| *other == name.0) {
@@ -56,13 +59,13 @@ impl Config {
             found.push(name);
         }
         let mut changed = self.clone();
-        for ((name, directive), (_, text)) in found.into_iter().zip(pairs) {
-            let refused = |problem| SetError::Refused(name.into(), problem);
+        for ((name, directive), (_, text)) in found.iter().zip(pairs) {
+            let refused = |problem| SetError::Refused((*name).into(), problem);
             let value = redis_value(&directive.kind, text).map_err(refused)?;
             directive.set(&mut changed, value);
         }
         *self = changed;
-        Ok(())
+        Ok(found.into_iter().map(|(_, directive)| directive).collect())
     }
 }
 
@@ -190,7 +193,7 @@ mod tests {
     fn set(config: &mut Config, words: &str) -> String {
         let words: Vec<_> = words.split(' ').map(str::as_bytes).collect();
         let pairs: Vec<_> = words.chunks(2).map(|pair| (pair[0], pair[1])).collect();
-        config.set_redis_parameters(&pairs).map_or_else(|error| error.to_string(), |()| "OK".into())
+        config.set_redis_parameters(&pairs).map_or_else(|error| error.to_string(), |_| "OK".into())
     }
 
     #[test]

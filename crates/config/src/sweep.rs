@@ -197,7 +197,7 @@ fn the_markdown_has_a_row_for_each() {
 }
 
 /// A value that is not the default and contradicts no default: as text and as TOML.
-fn sample(directive: &Directive) -> (String, String) {
+pub(crate) fn sample(directive: &Directive) -> (String, String) {
     let quoted = |text: &str| (text.to_owned(), format!("{text:?}"));
     match (directive.kind, directive.get(&Config::default())) {
         (Kind::Bytes { .. }, Value::Integer(bytes)) => quoted(&format!("{}kb", bytes / 2 / 1024)),

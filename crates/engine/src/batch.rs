@@ -53,6 +53,8 @@ pub struct Call {
     pub database: u16,
     /// Shape of the reply.
     pub protocol: Protocol,
+    /// The client caches what it reads here: its keys are remembered.
+    pub is_tracked: bool,
     /// Hash of the key it was routed by.
     pub key_hash: u64,
 }
@@ -156,8 +158,17 @@ pub enum Outgoing {
     Joint(Vec<ShardId>, Batch),
     /// To these shards, ascending; it goes to the first: forget what the client of this number watches by this flag.
     Unwatch(Vec<ShardId>, u64, WatchFlag),
-    /// To all shards, ascending; it goes to the first: forget what the client of this number listens to.
+    /// To all shards, ascending; it goes to the first: forget what the client of this number listens to and caches.
     Unsubscribe(u64),
+    /// To the process: the client of this number begins to read what all clients ask for, or ends it.
+    Monitor {
+        /// Number of the client.
+        client: u64,
+        /// Whether it begins.
+        begins: bool,
+    },
+    /// To every client that monitors: lines to read.
+    Monitored(Bytes),
 }
 
 /// What a shard is asked to do. `A` is an address that replies are sent to.
@@ -173,7 +184,7 @@ pub enum Work<A> {
     /// goes from shard to shard as a joint does, so that it cannot overtake one that watches; the client's next
     /// watches, which can overtake it, have another flag.
     Unwatch(Vec<ShardId>, u64, WatchFlag),
-    /// Forget what the client of this number listens to, and pass on to the next shard. It goes from shard to shard
+    /// Forget what the client of this number listens to and caches, and pass on to the next shard. It goes from shard to shard
     /// as the joint does that subscribes, so that it cannot overtake one.
     Unsubscribe(u64),
 }
@@ -192,7 +203,7 @@ impl<A> Work<A> {
 pub enum Effect<A> {
     /// Replies to a session.
     Reply(A, Replies),
-    /// A message to a subscriber.
+    /// A message that answers no request.
     Push(A, Push),
     /// Work for another shard.
     Pass(ShardId, Work<A>),

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use mayfly_command::{CommandId, Table};
 
 use crate::tally::Tally;
+use crate::tracking::TrackingSize;
 
 /// A number that one thread adds to and others read.
 #[derive(Debug, Default)]
@@ -27,6 +28,12 @@ impl Counter {
         if value > self.0.load(Relaxed) {
             self.0.store(value, Relaxed);
         }
+    }
+
+    /// Replaces the number, for what goes up and down; only ever called by the thread that owns the counter.
+    #[inline]
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Relaxed);
     }
 
     /// The number so far.
@@ -71,6 +78,14 @@ pub struct ThreadCounters {
     pub busy_nanos: Tally,
     /// The longest of them since the start.
     pub busy_nanos_max: Counter,
+    /// Keys that the shard remembers for clients that cache them, at the moment.
+    pub tracked_keys: Counter,
+    /// Pairs of such a key and a client, at the moment.
+    pub tracked_items: Counter,
+    /// Prefixes that clients are told of, at the moment; the same on every shard.
+    pub tracked_prefixes: Counter,
+    /// Messages to clients that keys in their caches have changed.
+    pub invalidations: Counter,
 }
 
 impl Default for ThreadCounters {
@@ -87,6 +102,10 @@ impl Default for ThreadCounters {
             joints: Counter::default(),
             busy_nanos: Tally::default(),
             busy_nanos_max: Counter::default(),
+            tracked_keys: Counter::default(),
+            tracked_items: Counter::default(),
+            tracked_prefixes: Counter::default(),
+            invalidations: Counter::default(),
         }
     }
 }
@@ -95,6 +114,14 @@ impl ThreadCounters {
     /// The counters of one command.
     pub fn command(&self, id: CommandId) -> &CommandCounters {
         &self.commands[id.index()]
+    }
+
+    /// Notes how much the shard keeps for clients that cache.
+    pub fn tracked(&self, size: TrackingSize) {
+        self.tracked_keys.set(size.keys as u64);
+        self.tracked_items.set(size.items as u64);
+        self.tracked_prefixes.set(size.prefixes as u64);
+        self.invalidations.set(size.told);
     }
 
     /// Calls of all commands together.

@@ -71,6 +71,14 @@ impl Lanes {
         }
     }
 
+    /// Puts in something that answers no request, behind all replies that are expected so far, wanted or not.
+    pub fn interject(&mut self, replies: Replies) {
+        let muted = std::mem::replace(&mut self.muted, false);
+        self.expect(replies.lane);
+        self.muted = muted;
+        self.put(replies);
+    }
+
     /// Replies have come.
     pub fn put(&mut self, replies: Replies) {
         self.held_bytes += replies.bytes.len();
@@ -162,6 +170,17 @@ mod tests {
         lanes.put(replies(1, &["c"]));
         assert_eq!(drained(&mut lanes), "d");
         assert_eq!((lanes.waiting(), lanes.held_bytes()), (0, 0));
+    }
+
+    #[test]
+    fn an_interjection_waits_for_the_replies_before_it() {
+        let mut lanes = Lanes::new(2);
+        lanes.expect(0);
+        lanes.mute(true);
+        lanes.interject(replies(1, &["x"]));
+        lanes.expect(0);
+        lanes.put(replies(0, &["a"]));
+        assert_eq!(drained(&mut lanes), "ax");
     }
 
     #[test]

@@ -38,6 +38,7 @@ mod session;
 mod shard;
 mod subscriptions;
 mod tally;
+mod tracking;
 mod transaction;
 
 pub use batch::{Batch, Call, CallKind, Effect, Joint, Outgoing, Replies, ReplyRoom, Work};
@@ -45,8 +46,8 @@ pub use counters::{CommandCounters, Counter, ThreadCounters};
 pub use events::{EventClasses, SharedEventClasses};
 pub use meter::Stopwatch;
 pub use observers::Observers;
-pub use session::{Session, SessionOptions, Surroundings};
+pub use session::{Redirect, Session, SessionOptions, Surroundings};
 pub use shard::{Moment, Shard, ShardGauges, ShardOptions};
-pub use subscriptions::{Push, Subscriptions};
+pub use subscriptions::{Message, Push, Subscriptions};
 pub use tally::{Tally, TallySnapshot};
 pub use transaction::TransactionLimits;

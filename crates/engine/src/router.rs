@@ -32,7 +32,7 @@ fn by_step(step: Step, command: &'static Command, words: Words<'_>, router: &Rou
         Step::Watch => by_keys(command, words, router),
         // Every shard has all subscriptions, so that none has to ask another. With one shard it is a joint, too:
         // its confirmation then comes by message, as what was published before does.
-        Step::Subscribe(_) | Step::Unsubscribe(_) => Route::Shards(router.all().collect()),
+        Step::Subscribe(_) | Step::Unsubscribe(_) | Step::Track => Route::Shards(router.all().collect()),
         // The messages of one channel have one order.
         Step::Publish(_) => to_shard(router.shard_of(router.key(words.at(1)))),
         Step::ListChannels(_) | Step::CountListeners(_) | Step::CountPatterns => to_shard(ShardId(0)),

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use bytes::Bytes;
 use fastrand::Rng;
 use mayfly_command::{
-    Change, Changes, ChannelKind, Class, Data, DataContext, Router, Run, Shards, Step, glob,
+    Change, Changes, ChannelKind, Class, Data, DataContext, Router, Run, Shards, Step, TrackingRequest, glob,
 };
 use mayfly_resp::{Protocol, ReplyWriter};
 use mayfly_store::{Key, Keyspace};
@@ -92,6 +92,9 @@ impl<A: Clone> Runner<'_, A> {
             }
             calls = &calls[done..];
         }
+        if self.changes.is_watched() {
+            hand.observers().for_each(|observers| observers.tracking.finish(self.effects));
+        }
         replies
     }
 
@@ -160,20 +163,21 @@ impl<A: Clone> Runner<'_, A> {
     fn expire_watched(&mut self, client: u64, hand: &mut Hand<'_, A>) {
         let watched: Vec<_> = hand.observers().flat_map(|observers| observers.watched_by(client)).collect();
         for (database, key) in watched {
-            self.expire_if_due(database, &key, hand);
+            self.is_there(database, &key, hand);
         }
-        self.report(hand);
+        self.report(None, hand);
     }
 
-    /// Removes a key that is past its deadline, as any look-up does.
-    fn expire_if_due(&self, database: u16, key: &[u8], hand: &mut Hand<'_, A>) {
+    /// Whether a key is there. One that is past its deadline is removed, as by any look-up.
+    fn is_there(&self, database: u16, key: &[u8], hand: &mut Hand<'_, A>) -> bool {
         let (key, now) = (self.router.key(key), self.moment.now);
-        match hand.shards() {
+        let entry = match hand.shards() {
             Shards::One(keyspace) => keyspace.database_mut(database).find(key, now),
             Shards::Many(keyspaces) => keyspaces[self.router.shard_of(key).index()]
                 .as_mut()
                 .and_then(|keyspace| keyspace.database_mut(database).find(key, now)),
         };
+        entry.is_some()
     }
 
     #[inline]
@@ -202,13 +206,29 @@ impl<A: Clone> Runner<'_, A> {
         if context.run(call.command, run, words) {
             self.meter.error();
         }
+        if call.is_tracked {
+            self.remember(batch, call, hand);
+        }
         if self.changes.is_watched() {
-            self.report(hand);
+            self.report(Some(batch.client), hand);
         }
     }
 
-    /// Tells the observers what the last call changed: first the keys it found past their deadline.
-    fn report(&mut self, hand: &mut Hand<'_, A>) {
+    /// The client caches what this call has read.
+    #[cold]
+    fn remember(&mut self, batch: &Batch, call: &Call, hand: &mut Hand<'_, A>) {
+        let words = batch.words_of(call);
+        for position in call.command.spec.key_positions(words.len()) {
+            let key = words.at(position);
+            if let Some(observers) = hand.observers_of(self.router, key) {
+                observers.tracking.remember(key, batch.client, self.random, self.effects);
+            }
+        }
+    }
+
+    /// Tells the observers what the last call changed, and who asked for it: first the keys it found past their
+    /// deadline, which nobody asked for.
+    fn report(&mut self, by: Option<u64>, hand: &mut Hand<'_, A>) {
         let mut expired = Vec::new();
         let mut note = |database, key: &[u8], _| expired.push(expired_change(database, key));
         match hand {
@@ -220,16 +240,43 @@ impl<A: Clone> Runner<'_, A> {
                     .for_each(|keyspace| keyspace.take_expired_on_access(&mut note));
             }
         }
-        for change in expired.into_iter().chain(self.changes.take()) {
+        let mut is_whole = false;
+        let expired = expired.into_iter().map(|change| (change, None));
+        for (change, by) in expired.chain(self.changes.take().into_iter().map(|change| (change, by))) {
             match &change {
                 Change::Key { key, .. } => {
                     if let Some(observers) = hand.observers_of(self.router, key) {
-                        observers.changed(&change, self.effects);
+                        observers.changed(&change, by, self.effects);
                     }
                 }
                 Change::Flushed { .. } | Change::Swapped { .. } => {
-                    hand.observers().for_each(|observers| observers.changed(&change, self.effects));
+                    is_whole = true;
+                    hand.observers().for_each(|observers| observers.changed(&change, by, self.effects));
+                    if let Change::Swapped { first, second } = change {
+                        self.notice_appeared(first, hand);
+                        self.notice_appeared(second, hand);
+                    }
                 }
+            }
+        }
+        if is_whole {
+            let mut is_telling = true;
+            for observers in hand.observers() {
+                observers.tracking.flush(is_telling, self.effects);
+                is_telling = false;
+            }
+        }
+    }
+
+    /// Tells those who watch absent keys of a database which of them a swap has brought.
+    fn notice_appeared(&self, database: u16, hand: &mut Hand<'_, A>) {
+        let absent: Vec<_> =
+            hand.observers().flat_map(|observers| observers.watched_absent(database)).collect();
+        for key in absent {
+            if self.is_there(database, &key, hand)
+                && let Some(observers) = hand.observers_of(self.router, &key)
+            {
+                observers.appeared(database, &key);
             }
         }
     }
@@ -249,6 +296,8 @@ impl<A: Clone> Runner<'_, A> {
                 reply.ok();
             }
             Step::Subscribe(kind) => {
+                // Keys that expired before are no news for who listens from now on.
+                self.report(None, hand);
                 let names: Vec<_> = words.from(1).map(Bytes::copy_from_slice).collect();
                 replies.subscriptions = Some(self.subscribe(
                     kind,
@@ -325,6 +374,19 @@ impl<A: Clone> Runner<'_, A> {
                     observers.map_or(0, |all| all.subscriptions.names(ChannelKind::Pattern).count());
                 reply.integer(patterns as i64);
             }
+            Step::Track => {
+                // Keys that expired before are no news for who tracks from now on.
+                self.report(None, hand);
+                // The session has checked it.
+                if let Ok(request) = TrackingRequest::parse(words, |_| true) {
+                    let address = (self.reply_to)();
+                    for observers in hand.observers() {
+                        observers.tracking.set(batch.client, address.clone(), &request);
+                    }
+                    self.changes.set_watched(hand.are_watched());
+                }
+                reply.ok();
+            }
             Step::Multi | Step::Exec | Step::Discard | Step::Unwatch => {
                 unreachable!("transactions are made by the session")
             }
@@ -333,14 +395,12 @@ impl<A: Clone> Runner<'_, A> {
 
     fn watch(&mut self, batch: &Batch, call: &Call, flag: u32, hand: &mut Hand<'_, A>) {
         let words = batch.words_of(call);
-        for word in words.from(1) {
-            // One that is past its deadline is absent already, and does not change by being removed.
-            self.expire_if_due(call.database, word, hand);
-        }
-        self.report(hand);
-        for word in words.from(1) {
+        // One that is past its deadline is absent already, and does not change by being removed.
+        let are_there: Vec<_> = words.from(1).map(|word| self.is_there(call.database, word, hand)).collect();
+        self.report(None, hand);
+        for (word, is_there) in words.from(1).zip(are_there) {
             if let Some(observers) = hand.observers_of(self.router, word) {
-                observers.watch(batch.client, call.database, word, &batch.flags[flag as usize]);
+                observers.watch(batch.client, call.database, word, is_there, &batch.flags[flag as usize]);
             }
         }
         self.changes.set_watched(hand.are_watched());

@@ -27,6 +27,8 @@ pub struct ShardOptions {
     pub output_bytes_max: usize,
     /// The keyspace events that are sent; all shards share them.
     pub events: SharedEventClasses,
+    /// Keys that are remembered for clients that cache them.
+    pub tracked_keys_max: usize,
 }
 
 impl Default for ShardOptions {
@@ -37,6 +39,7 @@ impl Default for ShardOptions {
             slice_entries_max: 256,
             output_bytes_max: 256 << 20,
             events: SharedEventClasses::default(),
+            tracked_keys_max: 1_000_000,
         }
     }
 }
@@ -95,7 +98,7 @@ impl<A: Clone> Shard<A> {
         Shard {
             id,
             router,
-            observers: Some(Box::new(Observers::new(options.events.clone()))),
+            observers: Some(Box::new(Observers::new(options.events.clone(), options.tracked_keys_max))),
             options,
             changes: Changes::default(),
             keyspace: Some(Box::new(keyspace)),
@@ -129,6 +132,7 @@ impl<A: Clone> Shard<A> {
         match work {
             Work::Return(keyspace, observers) => {
                 assert!(self.keyspace.is_none(), "a keyspace comes home to an empty place");
+                self.counters.tracked(observers.tracking.size());
                 self.keyspace = Some(keyspace);
                 self.observers = Some(observers);
                 while self.keyspace.is_some()
@@ -151,10 +155,12 @@ impl<A: Clone> Shard<A> {
         let watched = observers.are_watching();
         let mut expire = |database, key: &[u8], _| {
             if watched {
-                observers.changed(&expired_change(database, key), effects);
+                observers.changed(&expired_change(database, key), None, effects);
             }
         };
         let reclaimed = keyspace.reclaim(moment.now, self.options.slice_entries_max, &mut expire);
+        observers.tracking.finish(effects);
+        self.counters.tracked(observers.tracking.size());
         if reclaimed.steps > 0 {
             self.was_busy((moment.stopwatch)().saturating_sub(start));
         }
@@ -212,6 +218,8 @@ impl<A: Clone> Shard<A> {
             Work::Unsubscribe(client) => {
                 if let Some(observers) = &mut self.observers {
                     observers.subscriptions.forget(client);
+                    observers.tracking.forget(client);
+                    self.counters.tracked(observers.tracking.size());
                 }
                 if self.id.0 + 1 < self.router.shards() {
                     effects.push(Effect::Pass(ShardId(self.id.0 + 1), Work::Unsubscribe(client)));
@@ -244,6 +252,7 @@ impl<A: Clone> Shard<A> {
         for (index, home) in keyspaces.into_iter().zip(observers).enumerate() {
             match home {
                 (Some(keyspace), Some(observers)) if index == self.id.index() => {
+                    self.counters.tracked(observers.tracking.size());
                     self.keyspace = Some(keyspace);
                     self.observers = Some(observers);
                 }
@@ -268,6 +277,9 @@ impl<A: Clone> Shard<A> {
         let mut hand = Hand::One(&mut keyspace, &mut observers);
         let room = std::mem::take(&mut batch.room);
         let replies = self.runner(reply_to, moment, effects).run(&batch, room, &mut hand);
+        if !observers.tracking.is_idle() {
+            self.counters.tracked(observers.tracking.size());
+        }
         self.keyspace = Some(keyspace);
         self.observers = Some(observers);
         self.counters.batch_calls.record(batch.calls.len() as u64);

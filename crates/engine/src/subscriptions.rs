@@ -1,5 +1,7 @@
 //! Who listens to which channel, and what is sent to them.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use hashbrown::{HashMap, HashSet};
 use mayfly_command::{ChannelKind, glob};
@@ -21,9 +23,20 @@ pub fn verb(kind: ChannelKind, subscribes: bool) -> &'static str {
 
 const KINDS: [ChannelKind; 3] = [ChannelKind::Channel, ChannelKind::Pattern, ChannelKind::ShardChannel];
 
+/// What a client is sent that it has not asked for in a request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Push {
+    /// A message to a subscriber.
+    Message(Message),
+    /// Keys that the client may hold in a cache have changed; `None`: all of them.
+    Invalidate(Option<Arc<[Bytes]>>),
+    /// The same for another client, which has its invalidations sent here.
+    Redirected(Option<Arc<[Bytes]>>),
+}
+
 /// A message to one subscriber.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Push {
+pub struct Message {
     /// What the message answers to.
     pub kind: ChannelKind,
     /// The pattern that matched, for [`ChannelKind::Pattern`].
@@ -34,7 +47,7 @@ pub struct Push {
     pub payload: Bytes,
 }
 
-impl Push {
+impl Message {
     /// Writes it in the shape of the subscriber's protocol.
     pub fn write(&self, out: &mut Vec<u8>, protocol: Protocol) {
         let mut reply = ReplyWriter::new(out, protocol);
@@ -179,9 +192,9 @@ impl<A: Clone> Subscriptions<A> {
     ) {
         let pattern = if kind == ChannelKind::Pattern { name.clone() } else { Bytes::new() };
         for address in self.by_name[kind as usize].get(name).into_iter().flat_map(HashMap::values) {
-            let push =
-                Push { kind, pattern: pattern.clone(), channel: channel.clone(), payload: payload.clone() };
-            effects.push(Effect::Push(address.clone(), push));
+            let (pattern, channel, payload) = (pattern.clone(), channel.clone(), payload.clone());
+            let message = Message { kind, pattern, channel, payload };
+            effects.push(Effect::Push(address.clone(), Push::Message(message)));
         }
     }
 }

@@ -4,14 +4,14 @@ use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use mayfly_command::{ClientCard, ClientState, Host, HostFacts, Router, ShardId};
 use mayfly_engine::{
-    Batch, Effect, Moment, Outgoing, Session, SessionOptions, Shard, ShardOptions, Surroundings,
-    ThreadCounters, Work,
+    Batch, Effect, EventClasses, Moment, Outgoing, Push, Session, SessionOptions, Shard, ShardOptions,
+    SharedEventClasses, Surroundings, ThreadCounters, Work,
 };
 use mayfly_resp::ReplyReader;
-use mayfly_store::{KeyHasher, UnixMillis};
+use mayfly_store::{Key, KeyHasher, UnixMillis};
 
 const NOW: UnixMillis = UnixMillis(1_767_225_600_000);
 const SHARDS: u16 = 2;
@@ -51,6 +51,7 @@ struct Fixture {
     shards: Vec<Shard<()>>,
     input: BytesMut,
     counters: Arc<ThreadCounters>,
+    events: SharedEventClasses,
     sent: VecDeque<Outgoing>,
 }
 
@@ -75,6 +76,7 @@ impl Fixture {
             session: Session::new(client, router, options),
             input: BytesMut::new(),
             counters,
+            events: shard_options.events,
             sent: VecDeque::new(),
         }
     }
@@ -89,6 +91,7 @@ impl Fixture {
             now_micros: NOW.0 * 1_000,
             stopwatch: &|| 0,
             counters: &self.counters,
+            is_monitored: false,
         };
         let mut outgoing = Vec::new();
         self.session.feed(&mut self.input, &surroundings, &mut outgoing);
@@ -104,7 +107,10 @@ impl Fixture {
         sent.sort_by_key(|delivery| match delivery {
             Outgoing::Batch(shard, _) => (false, Reverse(*shard)),
             Outgoing::Joint(shards, _) => (true, Reverse(shards[0])),
-            Outgoing::Unwatch(..) | Outgoing::Unsubscribe(_) => (true, Reverse(ShardId(0))),
+            Outgoing::Unwatch(..)
+            | Outgoing::Unsubscribe(_)
+            | Outgoing::Monitor { .. }
+            | Outgoing::Monitored(_) => (true, Reverse(ShardId(0))),
         });
         for delivery in sent {
             match delivery {
@@ -116,6 +122,8 @@ impl Fixture {
                     self.accept(shards[0], Work::Unwatch(shards, client, flag));
                 }
                 Outgoing::Unsubscribe(client) => self.accept(ShardId(0), Work::Unsubscribe(client)),
+                Outgoing::Monitor { .. } => {}
+                Outgoing::Monitored(lines) => self.session.observe(&lines),
             }
         }
     }
@@ -125,7 +133,7 @@ impl Fixture {
         for effect in self.accept_only(shard, work) {
             match effect {
                 Effect::Reply((), replies) => self.session.accept(replies),
-                Effect::Push((), push) => self.session.push(&push),
+                Effect::Push((), push) => assert_eq!(self.session.push(push), None),
                 Effect::Pass(shard, work) => self.accept(shard, work),
             }
         }
@@ -456,6 +464,24 @@ fn messages_stand_between_the_replies_as_they_came() {
 }
 
 #[test]
+fn a_subscriber_hears_nothing_of_keys_that_expired_before() {
+    let mut fixture = Fixture::new("", options());
+    fixture.talk(&["HSET first f v"]);
+    let keyspace = fixture.shards[0].keyspace_mut().expect("at home");
+    let key = b"first";
+    let key = Key { bytes: key, hash: KeyHasher::from_seed(3).hash(key) };
+    let entry = keyspace.database_mut(0).find(key, NOW).expect("just set");
+    keyspace.database_mut(0).set_deadline(entry, Some(UnixMillis(NOW.0 - 1)));
+    assert_eq!(fixture.talk(&["HGET first f"]), ["(nil)"]);
+    fixture.events.set(EventClasses::parse("KEA").expect("letters"));
+    fixture.talk(&["SUBSCRIBE __keyevent@0__:expired"]);
+    let moment = Moment { now: NOW, host: &fixture.host, stopwatch: &|| 0 };
+    let mut effects = Vec::new();
+    fixture.shards[0].reclaim(&moment, &mut effects);
+    assert!(effects.is_empty(), "{effects:?}");
+}
+
+#[test]
 fn after_a_farewell_nothing_is_left() {
     let mut fixture = Fixture::new("", options());
     fixture.talk(&["WATCH first", "SUBSCRIBE a"]);
@@ -464,4 +490,25 @@ fn after_a_farewell_nothing_is_left() {
     fixture.sent.extend(farewell);
     fixture.deliver();
     assert!(fixture.is_idle());
+}
+
+#[test]
+fn an_invalidation_does_not_overtake_a_reply_that_waits_for_another_shard() {
+    let mut fixture = Fixture::new("", options());
+    fixture.talk(&["HSET first f old", "HELLO 3", "CLIENT TRACKING ON"]);
+    assert_eq!(fixture.feed(&["HGET second f", "HGET first f"]), 2);
+    let slow =
+        fixture.sent.remove(fixture.sent.iter().position(is_for_second).expect("a batch")).expect("a batch");
+    fixture.deliver();
+    // The old value has been read and waits; now it changes.
+    let keys = Arc::from([Bytes::from_static(b"first")]);
+    assert_eq!(fixture.session.push(Push::Invalidate(Some(keys))), None);
+    assert!(fixture.replies().is_empty());
+    fixture.sent.push_back(slow);
+    fixture.deliver();
+    assert_eq!(fixture.replies(), ["(nil)", "\"old\"", "1) \"invalidate\"\n2) 1) \"first\""]);
+}
+
+fn is_for_second(delivery: &Outgoing) -> bool {
+    matches!(delivery, Outgoing::Batch(shard, _) if *shard == ShardId(1))
 }

@@ -59,9 +59,19 @@ impl Clients {
         all
     }
 
+    /// The card of a client that is connected.
+    pub fn find(&self, id: u64) -> Option<Arc<ClientCard>> {
+        self.cards().get(&id).filter(|card| !card.disconnected.load(Relaxed)).cloned()
+    }
+
     /// Number of clients.
     pub fn connected(&self) -> u64 {
         self.cards().len() as u64
+    }
+
+    /// Clients whose reads are tracked.
+    pub fn tracking(&self) -> u64 {
+        self.cards().values().filter(|card| card.tracking.load(Relaxed) != 0).count() as u64
     }
 
     /// Clients since the start.

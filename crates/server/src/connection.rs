@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use actix::fut::ActorFuture;
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, SpawnHandle};
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use mayfly_command::{ClientCard, ClientState};
 use mayfly_engine::{Outgoing, Push, Replies, Session};
 use socket2::SockRef;
@@ -40,10 +40,15 @@ const OUTPUT_CAPACITY_MAX: usize = 256 * 1024;
 #[rtype(result = "()")]
 pub struct Answer(pub Replies);
 
-/// A message to a subscriber.
+/// A push to the client.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Deliver(pub Push);
+
+/// What clients ask for, for one that monitors.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Observe(pub Bytes);
 
 /// Answer what was received, then close.
 #[derive(Message)]
@@ -255,7 +260,8 @@ impl Connection {
 
     fn output_bytes_max(&self) -> usize {
         let limits = &self.thread.host.loaded.config.limits;
-        if self.session.subscriptions() > 0 { limits.subscriber_bytes_max } else { limits.output_bytes_max }
+        let is_listening = self.session.subscriptions() > 0 || self.session.is_monitor();
+        if is_listening { limits.subscriber_bytes_max } else { limits.output_bytes_max }
     }
 
     fn output_bytes_pause(&self) -> usize {
@@ -360,9 +366,22 @@ impl Handler<Answer> for Connection {
 impl Handler<Deliver> for Connection {
     type Result = ();
 
-    /// The message leaves as replies do.
+    /// It leaves as replies do.
     fn handle(&mut self, Deliver(push): Deliver, _: &mut Self::Context) {
-        self.session.push(&push);
+        if let Some(redirect) = self.session.push(push)
+            && !self.thread.redirect(redirect)
+        {
+            self.session.redirect_is_broken();
+        }
+    }
+}
+
+impl Handler<Observe> for Connection {
+    type Result = ();
+
+    /// The lines leave as replies do.
+    fn handle(&mut self, Observe(lines): Observe, _: &mut Self::Context) {
+        self.session.observe(&lines);
     }
 }
 

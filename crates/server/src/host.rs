@@ -1,18 +1,21 @@
 //! The process as commands and metrics see it: config, clients, counters, clock, shutdown.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{
     AtomicU16,
     Ordering::{Relaxed, Release},
 };
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use mayfly_command::{ClientCard, CommandFacts, Host, HostFacts, ShardFacts, Table};
-use mayfly_config::{Config, Loaded, SetError, Source};
+use mayfly_config::{Config, Directive, Loaded, Place, SetError, Source, rewrite};
 use mayfly_engine::{EventClasses, SharedEventClasses, ThreadCounters};
 use tokio::sync::watch;
 
 use crate::clients::Clients;
 use crate::clock::Clock;
+use crate::config_file;
+use crate::monitors::Monitors;
 use crate::sampler::Samples;
 use crate::shard::{Disconnect, WatchIdleness};
 use crate::system;
@@ -32,6 +35,8 @@ pub struct ServerHost {
     pub clock: Clock,
     /// Who is connected.
     pub clients: Clients,
+    /// Who monitors.
+    pub monitors: Monitors,
     /// Counters of every shard's thread.
     pub counters: Vec<Arc<ThreadCounters>>,
     /// Port that clients connect to; known once it listens.
@@ -39,6 +44,8 @@ pub struct ServerHost {
     /// Rates and peaks.
     pub samples: Samples,
     config: RwLock<Arc<Config>>,
+    /// What `CONFIG SET` has set, by path.
+    set_since_start: Mutex<BTreeMap<&'static str, &'static Directive>>,
     /// Where the counters stood when `CONFIG RESETSTAT` was said.
     facts_at_reset: Mutex<HostFacts>,
     run_id: String,
@@ -55,6 +62,7 @@ impl ServerHost {
         getrandom::fill(&mut random)?;
         Ok(ServerHost {
             clients: Clients::new(loaded.config.server.connections_max),
+            monitors: Monitors::default(),
             clock: Clock::start(),
             counters: (0..shards).map(|_| Arc::default()).collect(),
             port: AtomicU16::new(0),
@@ -64,6 +72,7 @@ impl ServerHost {
             events: SharedEventClasses::new(event_classes(&loaded.config)),
             shards: OnceLock::new(),
             config: RwLock::new(Arc::new(loaded.config.clone())),
+            set_since_start: Mutex::default(),
             facts_at_reset: Mutex::default(),
             loaded,
         })
@@ -105,7 +114,7 @@ impl Host for ServerHost {
     fn set_parameters(&self, pairs: &[(&[u8], &[u8])]) -> Result<(), String> {
         let mut config = self.config.write().unwrap_or_else(PoisonError::into_inner);
         let mut changed = Config::clone(&config);
-        changed.set_redis_parameters(pairs).map_err(|error| error.to_string())?;
+        let directives = changed.set_redis_parameters(pairs).map_err(|error| error.to_string())?;
         let (now, then) = (&config.server, &changed.server);
         if then.connections_max > now.connections_max
             && let Err(fits) = system::make_room_for(then.connections_max)
@@ -120,11 +129,35 @@ impl Host for ServerHost {
         self.events.set(event_classes(&changed));
         *config = Arc::new(changed);
         drop(config);
+        self.set_since_start().extend(directives.into_iter().map(|directive| (directive.path, directive)));
         if timeout_changes {
             for shard in self.shards.get().into_iter().flatten() {
                 shard.address.do_send(WatchIdleness);
             }
         }
+        Ok(())
+    }
+
+    fn rewrite_config_file(&self) -> Result<(), String> {
+        let Source::File(path) = &self.loaded.source else {
+            return Err("The server is running without a config file".to_owned());
+        };
+        // Held to the end, so that nobody else rewrites the file meanwhile.
+        let set = self.set_since_start();
+        let directives: Vec<_> = set.values().copied().collect();
+        config_file::replace(path, |text| rewrite(path, text, &self.config(), &directives)).map_err(
+            |error| {
+                tracing::warn!(path = %path.display(), %error, "the config file could not be rewritten");
+                format!("Rewriting config file: {error}")
+            },
+        )?;
+        for directive in directives {
+            if let place @ (Place::Environment(_) | Place::Flag(_)) = self.loaded.place(directive.path) {
+                let setting = directive.path;
+                tracing::warn!(setting, by = %place, "rewritten in the config file, but something else overrides it");
+            }
+        }
+        tracing::info!(path = %path.display(), "the config file was rewritten");
         Ok(())
     }
 
@@ -175,6 +208,10 @@ impl Host for ServerHost {
 }
 
 impl ServerHost {
+    fn set_since_start(&self) -> MutexGuard<'_, BTreeMap<&'static str, &'static Directive>> {
+        self.set_since_start.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn facts_since_start(&self) -> HostFacts {
         let process = Process::read().unwrap_or_default();
         let resident_bytes = process.resident_bytes;
@@ -198,6 +235,11 @@ impl ServerHost {
             input_bytes_total: self.total(|thread| thread.input_bytes.get()),
             output_bytes_total: self.total(|thread| thread.output_bytes.get()),
             errors_total: self.total(ThreadCounters::errors),
+            tracking_clients: self.clients.tracking(),
+            tracked_keys: self.total(|thread| thread.tracked_keys.get()),
+            tracked_items: self.total(|thread| thread.tracked_items.get()),
+            // The same on every shard.
+            tracked_prefixes: self.counters.first().map_or(0, |thread| thread.tracked_prefixes.get()),
             resident_bytes,
             resident_bytes_max: resident_bytes_max.max(resident_bytes),
             machine_bytes: process.machine_bytes,

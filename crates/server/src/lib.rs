@@ -21,12 +21,14 @@
 
 mod clients;
 mod clock;
+mod config_file;
 mod connection;
 mod error;
 mod host;
 mod http;
 mod listener;
 mod metrics;
+mod monitors;
 mod sampler;
 mod shard;
 mod shutdown;
@@ -133,6 +135,8 @@ fn start_shards(
             bytes_max: config.limits.transaction_bytes_max,
         },
         watched_keys_max: config.limits.watched_keys_max,
+        monitor_bytes_max: config.limits.subscriber_bytes_max,
+        tracked_prefixes_max: config.limits.tracked_prefixes_max,
     };
     let shard_options = ShardOptions {
         store: StoreOptions {
@@ -143,6 +147,7 @@ fn start_shards(
         slice_entries_max: config.expiry.slice_entries_max,
         output_bytes_max: config.limits.output_bytes_max,
         events: host.events.clone(),
+        tracked_keys_max: config.limits.tracked_keys_max.div_ceil(usize::from(router.shards())),
     };
     let mut arbiters = Vec::new();
     let mut peers = Vec::new();

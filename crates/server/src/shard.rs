@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use actix::{Actor, Context, Handler, Message, MessageResult};
-use mayfly_engine::Work;
+use mayfly_engine::{Redirect, Work};
 use tokio::net::TcpStream;
 
 use crate::connection::{Connection, Drain, HangUp};
@@ -49,6 +49,11 @@ pub struct WatchIdleness;
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Disconnect(pub Arc<[u64]>);
+
+/// A push for a client that lives on this thread, from one that has its invalidations sent there.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct HandOver(pub Redirect);
 
 /// A look at what the shard holds and measured, for metrics.
 #[derive(Message)]
@@ -112,6 +117,7 @@ impl Handler<Adopt> for ShardActor {
         match TcpStream::from_std(socket) {
             Ok(socket) => {
                 let id = card.id;
+                card.thread.store(self.thread.shard_id().0, Relaxed);
                 let connection = Connection::new(Rc::clone(&self.thread), socket, card).start();
                 self.thread.connections.borrow_mut().insert(id, connection);
             }
@@ -141,6 +147,14 @@ impl Handler<Disconnect> for ShardActor {
         for connection in clients.iter().filter_map(|client| connections.get(client)) {
             connection.do_send(HangUp);
         }
+    }
+}
+
+impl Handler<HandOver> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, HandOver(redirect): HandOver, _: &mut Self::Context) {
+        self.thread.hand_over(redirect);
     }
 }
 

@@ -13,14 +13,15 @@ use bytes::BytesMut;
 use hashbrown::HashMap;
 use mayfly_command::{Router, ShardId};
 use mayfly_engine::{
-    Batch, Effect, Moment, Outgoing, Replies, SessionOptions, Shard, Surroundings, ThreadCounters, Work,
+    Batch, Effect, Moment, Outgoing, Redirect, Replies, SessionOptions, Shard, Surroundings, ThreadCounters,
+    Work,
 };
 use mayfly_store::{Reclaimed, UnixMillis};
 use tokio::sync::Notify;
 
 use crate::connection::{Answer, Connection, Deliver};
 use crate::host::ServerHost;
-use crate::shard::{Accept, ShardActor};
+use crate::shard::{Accept, HandOver, ShardActor};
 
 /// Where replies are sent.
 pub type ReplyTo = Addr<Connection>;
@@ -91,6 +92,11 @@ impl Thread {
         })
     }
 
+    /// The number of this thread, and of its shard.
+    pub fn shard_id(&self) -> ShardId {
+        self.shard_id
+    }
+
     /// Makes the other shards known; once, before the first connection.
     pub fn connect(&self, shards: Vec<ShardPeer>) {
         assert!(self.shards.set(shards).is_ok(), "shards are connected once");
@@ -104,6 +110,7 @@ impl Thread {
             now_micros: clock.now_micros(),
             stopwatch: &|| clock.nanos(),
             counters: &self.counters,
+            is_monitored: self.host.monitors.is_any(),
         })
     }
 
@@ -129,6 +136,38 @@ impl Thread {
                 self.send(ShardId(0), Work::Unsubscribe(client));
                 None
             }
+            Outgoing::Monitor { client, begins: true } => {
+                self.host.monitors.add(client, reply_to());
+                None
+            }
+            Outgoing::Monitor { client, begins: false } => {
+                self.host.monitors.remove(client);
+                None
+            }
+            Outgoing::Monitored(lines) => {
+                self.host.monitors.show(&lines);
+                None
+            }
+        }
+    }
+
+    /// Sends a push on to another client; false if that has gone.
+    pub fn redirect(&self, redirect: Redirect) -> bool {
+        let Some(card) = self.host.clients.find(redirect.client) else {
+            return false;
+        };
+        let shard = ShardId(card.thread.load(Relaxed));
+        match shard == self.shard_id {
+            true => self.hand_over(redirect),
+            false => self.peer(shard).address.do_send(HandOver(redirect)),
+        }
+        true
+    }
+
+    /// Gives a connection of this thread a push that was sent on to it.
+    pub fn hand_over(&self, Redirect { client, push }: Redirect) {
+        if let Some(connection) = self.connections.borrow().get(&client) {
+            connection.do_send(Deliver(push));
         }
     }
 

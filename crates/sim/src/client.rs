@@ -162,6 +162,11 @@ impl Client {
     pub fn forgive_messages(&mut self) {
         self.messages_sent -= self.messages.len() as u64;
         self.optional.extend(self.messages.drain(..));
+        for request in &mut self.requests {
+            // How many of them come before its reply is open now.
+            request.messages_before =
+                request.messages_before.filter(|before| *before <= self.messages_received);
+        }
     }
 
     /// A message was sent to this client.

@@ -24,8 +24,6 @@ struct Watcher {
 pub enum State {
     /// None has.
     Same,
-    /// A key was absent when its database was flushed or swapped for one without it.
-    Perhaps,
     /// One has.
     Changed,
 }
@@ -61,19 +59,12 @@ impl Watchers {
                     {
                         State::Changed
                     }
-                    Change::Flushed(number, keys) if number == database => {
-                        if is_there(keys) {
-                            State::Changed
-                        } else {
-                            State::Perhaps
-                        }
-                    }
-                    Change::Swapped(pair) if pair.iter().any(|(number, _)| number == database) => {
-                        if pair.iter().any(|(_, keys)| is_there(keys)) {
-                            State::Changed
-                        } else {
-                            State::Perhaps
-                        }
+                    Change::Flushed(number, keys) if number == database && is_there(keys) => State::Changed,
+                    Change::Swapped(pair)
+                        if pair.iter().any(|(number, _)| number == database)
+                            && pair.iter().any(|(_, keys)| is_there(keys)) =>
+                    {
+                        State::Changed
                     }
                     _ => State::Same,
                 };

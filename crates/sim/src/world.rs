@@ -308,7 +308,7 @@ impl World {
         while let Some(delivery) = connection.mailbox.pop_front() {
             match delivery {
                 Delivery::Replies(replies) => session.accept(replies),
-                Delivery::Push(push) => session.push(&push),
+                Delivery::Push(push) => assert_eq!(session.push(push), None, "nobody tracks"),
             }
         }
         if is_reading || session.is_overflowed() {
@@ -347,6 +347,7 @@ impl World {
             now_micros,
             stopwatch: &|| nanos(now_micros),
             counters: &self.counters[connection.home.index()],
+            is_monitored: false,
         };
         session.feed(&mut connection.input, &surroundings, &mut outgoing);
         if session.waiting() > self.session_options.window {
@@ -390,6 +391,7 @@ impl World {
                 self.clients.get_mut(&client).into_iter().for_each(Client::forgive_messages);
                 self.deliver(ShardId(0), home, Work::Unsubscribe(client))
             }
+            Outgoing::Monitor { .. } | Outgoing::Monitored(_) => Err(format!("client {id}: nobody monitors")),
         }
     }
 
@@ -442,17 +444,24 @@ impl World {
         let mut effects = Vec::new();
         let receiver = &mut self.shards[shard.index()];
         with_moment(self.now_micros, &self.host, |moment| receiver.accept(work, moment, &mut effects));
-        // What comes before the replies to a batch is about that batch.
-        let mut heard = Heard::new();
+        // Whoever judges a reply looks for what is under way.
+        let mut about_clients = Vec::new();
         for effect in effects {
             match effect {
-                Effect::Pass(to, work)
-                    if self.strikes(Fault::LostKeyspace, matches!(work, Work::Return(..))) =>
-                {
-                    drop((to, work));
+                Effect::Pass(to, work) => {
+                    if !self.strikes(Fault::LostKeyspace, matches!(work, Work::Return(..))) {
+                        self.shard_mailboxes[to.index()].push_back(work);
+                    }
                 }
+                effect => about_clients.push(effect),
+            }
+        }
+        // What comes before the replies to a batch is about that batch.
+        let mut heard = Heard::new();
+        for effect in about_clients {
+            match effect {
+                Effect::Pass(..) => unreachable!("set apart above"),
                 Effect::Push(to, push) => self.push(to, push, &mut heard),
-                Effect::Pass(to, work) => self.shard_mailboxes[to.index()].push_back(work),
                 Effect::Reply(id, mut replies) => {
                     self.judge(id, &replies, std::mem::take(&mut heard))?;
                     let can_swap = can_swap(&replies) && self.connections.contains_key(&id);

@@ -41,6 +41,15 @@ fn nothing_is_wrong_with_four_shards() {
     run_seeds(4);
 }
 
+/// Worlds in which something was wrong once.
+#[test]
+fn seeds_that_have_found_something_find_nothing_more() {
+    for (seed, shards) in [(3_087, 4), (4_009, 2), (25_015, 2), (45_040, 4)] {
+        let run = Run { seed, shards, steps: STEPS, fault: None };
+        run.run().unwrap_or_else(|failure| panic!("{failure}"));
+    }
+}
+
 #[test]
 fn equal_seeds_make_equal_runs() {
     let run = |seed| Run { seed, shards: 4, steps: STEPS, fault: None }.run().expect("nothing is wrong");

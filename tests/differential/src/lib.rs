@@ -192,13 +192,12 @@ impl Run {
     fn step(&mut self, mutate: bool, tell: &mut dyn FnMut(&Told<'_>)) -> Result<Option<Unexplained>> {
         let random = &mut self.random;
         let at = random.usize(..self.pairs.len());
-        let is_watched = self.pairs.iter().any(|pair| pair.conversation.watching);
         let pair = &mut self.pairs[at];
         let is_walk = !mutate && !pair.conversation.in_multi && random.u32(..12) == 0;
         let (count, found) = if is_walk {
             pair.walk(&walk(random))?
         } else {
-            let requests = burst(&mut self.sampler, pair, is_watched, random);
+            let requests = burst(&mut self.sampler, pair, random);
             let mutated = mutate.then(|| random.usize(..requests.len()));
             for request in &requests {
                 tell(&Told::Sent { connection: at, request });
@@ -214,11 +213,11 @@ impl Run {
 }
 
 /// Requests to be sent in one go: often few, sometimes many.
-fn burst(sampler: &mut Sampler, pair: &mut Pair, is_watched: bool, random: &mut Rng) -> Vec<Request> {
+fn burst(sampler: &mut Sampler, pair: &mut Pair, random: &mut Rng) -> Vec<Request> {
     let depth = 1 + random.usize(..BURST_MAX).min(random.usize(..BURST_MAX));
     let mut requests = Vec::with_capacity(depth + 1);
     while requests.len() < depth {
-        let request = sampler.request(random, pair.conversation, is_watched);
+        let request = sampler.request(random, pair.conversation);
         let stands_alone = request.words.iter().any(|word| word.eq_ignore_ascii_case(b"auth"));
         if stands_alone && (!requests.is_empty() || pair.conversation.in_multi) {
             continue;

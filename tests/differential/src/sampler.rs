@@ -126,17 +126,12 @@ impl Sampler {
         }
     }
 
-    /// A request that both servers may be sent. While somebody watches, no whole database changes: Mayfly abandons
-    /// a transaction then that Redis may run.
-    pub fn request(&mut self, random: &mut Rng, conversation: Conversation, is_watched: bool) -> Request {
+    /// A request that both servers may be sent.
+    pub fn request(&mut self, random: &mut Rng, conversation: Conversation) -> Request {
         loop {
             let mut request = Request::new(self.words(random, conversation));
             request.is_inline = random.u32(..12) == 0 && request.fits_a_line();
-            let is_whole = ["flushall", "flushdb", "swapdb"].iter().any(|name| request.is(name));
-            if differences::allow(&request)
-                && !is_undecided(&request, conversation)
-                && !(is_whole && (is_watched || conversation.watching || conversation.in_multi))
-            {
+            if differences::allow(&request) && !is_undecided(&request, conversation) {
                 return request;
             }
         }

@@ -88,6 +88,7 @@ commands! {
     info,
     time,
     role,
+    monitor,
     lolwut,
     shutdown,
     module,

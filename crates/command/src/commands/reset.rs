@@ -32,8 +32,10 @@ fn run(context: &mut SessionContext<'_>, _: Words<'_>) -> Outcome {
     let client = &mut *context.client;
     client.set_database(0);
     client.reply_mode = ReplyMode::On;
+    client.set_tracking(None);
     client.authenticated = context.host.password().is_empty();
     client.card.names().name.clear();
+    client.card.is_monitor.store(false, Relaxed);
     client.card.no_evict.store(false, Relaxed);
     client.card.no_touch.store(false, Relaxed);
     context.reply.simple("RESET");

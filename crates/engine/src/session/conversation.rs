@@ -103,10 +103,11 @@ impl Session {
     }
 
     /// After `RESET` nothing is left of the conversation so far.
-    pub(super) fn forget_conversation(&mut self) {
+    pub(super) fn forget_conversation(&mut self, was_tracking: bool) {
         self.transaction = None;
         self.unwatch();
-        if self.subscriptions > 0 {
+        // `RESET` has taken the tracking away; the shards may still know of it.
+        if self.subscriptions > 0 || was_tracking {
             self.count_subscriptions(0);
             self.forgets.push(Outgoing::Unsubscribe(self.client.card.id));
         }

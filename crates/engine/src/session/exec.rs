@@ -8,6 +8,7 @@ use mayfly_command::{ClientState, Command, ShardId, Words};
 use mayfly_resp::{ReplyWriter, Span};
 
 use super::requests::{fresh_joint, insert_sorted, joint_over, run_here};
+use super::tracking::track;
 use super::{Session, Surroundings};
 use crate::batch::{Batch, Call, CallKind};
 use crate::counters::ThreadCounters;
@@ -15,6 +16,9 @@ use crate::meter::Meter;
 use crate::observers::WatchFlag;
 use crate::router::{Route, route};
 use crate::transaction::Transaction;
+
+/// What Redis answers to `MONITOR` in a transaction.
+const NO_MONITOR: &str = "ERR MONITOR isn't allowed for DENY BLOCKING client";
 
 /// The calls of a transaction, with words of their own.
 #[derive(Default)]
@@ -48,9 +52,8 @@ impl Session {
             insert_sorted(&mut built.shards, shard);
         }
         let kind = CallKind::Transaction { calls: built.calls.len() as u32, flag: None };
-        let (first_word, word_count, key_word, key_hash) = (0, 0, 0, 0);
         let call =
-            Call { command: exec, kind, first_word, word_count, key_word, database, protocol, key_hash };
+            Call { is_tracked: false, word_count: 0, database, protocol, ..self.call(exec, kind, 0, 0) };
         let batch = match built.shards[..] {
             [] => {
                 ReplyWriter::new(&mut self.local.bytes, protocol).array(built.calls.len());
@@ -90,12 +93,22 @@ impl Session {
 
     fn build(&mut self, transaction: &Transaction, surroundings: &Surroundings<'_>) -> Built {
         let mut built = Built::default();
+        let prefixes_max = self.options.tracked_prefixes_max;
         for request in transaction.requests() {
             let (command, words) = (request.command, transaction.words(request));
+            if let Err(line) = track(&mut self.client, command, words, surroundings.host, prefixes_max) {
+                let mut reply = Vec::new();
+                ReplyWriter::new(&mut reply, self.client.protocol).error(&line);
+                built.add(CallKind::Reply, command, &self.client, [&reply[..]].into_iter(), (0, 0));
+                continue;
+            }
             match route(command, words, &self.router) {
                 Route::Session => {
                     let mut reply = Vec::new();
-                    run_here(&mut self.client, command, words, surroundings, &mut reply);
+                    match command.full_name() {
+                        "monitor" => ReplyWriter::new(&mut reply, self.client.protocol).error(NO_MONITOR),
+                        _ => _ = run_here(&mut self.client, command, words, surroundings, &mut reply),
+                    }
                     built.add(CallKind::Reply, command, &self.client, [&reply[..]].into_iter(), (0, 0));
                 }
                 Route::Shard { shard, key_word, key_hash } => {
@@ -107,6 +120,9 @@ impl Session {
                     shards.into_iter().for_each(|shard| insert_sorted(&mut built.shards, shard));
                     built.add(CallKind::Queued, command, &self.client, words.from(0), (0, 0));
                 }
+            }
+            if self.is_monitored(surroundings) {
+                self.monitoring.show(&self.client, command, words, surroundings.now_micros);
             }
         }
         built
@@ -129,6 +145,7 @@ impl Built {
         }
         let word_count = self.words.len() as u32 - first_word;
         let (database, protocol) = (client.database, client.protocol);
+        let is_tracked = client.tracking.as_ref().is_some_and(|tracking| tracking.remembers(command));
         self.calls.push(Call {
             command,
             kind,
@@ -137,6 +154,7 @@ impl Built {
             key_word,
             database,
             protocol,
+            is_tracked,
             key_hash,
         });
     }

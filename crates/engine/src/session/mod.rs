@@ -7,11 +7,14 @@
 
 mod conversation;
 mod exec;
+mod monitor;
 mod requests;
+mod tracking;
 
 use bytes::BytesMut;
 use mayfly_command::{ClientState, Command, Host, Router, ShardId};
-use mayfly_resp::{Decoded, Decoder, RequestLimits};
+use mayfly_resp::{Decoded, Decoder, Protocol, RequestLimits};
+use monitor::Monitoring;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::batch::{Batch, Outgoing, Replies, ReplyRoom};
@@ -21,6 +24,7 @@ use crate::meter::{Meter, Stopwatch};
 use crate::observers::WatchFlag;
 use crate::subscriptions::Push;
 use crate::transaction::{Transaction, TransactionLimits};
+pub use tracking::Redirect;
 
 /// Calls that may ride in one joint: it bounds how long all its shards stand still.
 const JOINT_CALLS_MAX: usize = 64;
@@ -48,6 +52,11 @@ pub struct SessionOptions {
     pub transaction: TransactionLimits,
     /// Keys that one client may watch.
     pub watched_keys_max: usize,
+    /// Bytes that one burst may show to those who monitor; past it the rest of the burst is not shown. None of them
+    /// takes as much without being closed.
+    pub monitor_bytes_max: usize,
+    /// Prefixes of keys that one client may be told of.
+    pub tracked_prefixes_max: usize,
 }
 
 impl Default for SessionOptions {
@@ -59,6 +68,8 @@ impl Default for SessionOptions {
             output_bytes_max: 256 << 20,
             transaction: TransactionLimits::default(),
             watched_keys_max: 1_024,
+            monitor_bytes_max: 32 << 20,
+            tracked_prefixes_max: 1_024,
         }
     }
 }
@@ -73,6 +84,8 @@ pub struct Surroundings<'a> {
     pub stopwatch: Stopwatch<'a>,
     /// Counters of this thread.
     pub counters: &'a ThreadCounters,
+    /// Whether anybody monitors.
+    pub is_monitored: bool,
 }
 
 /// One client's conversation.
@@ -107,6 +120,7 @@ pub struct Session {
     forgets: Vec<Outgoing>,
     /// The burst at hand ends with a request that decides what the next one may be.
     subscribing: bool,
+    monitoring: Monitoring,
 }
 
 impl Session {
@@ -115,8 +129,8 @@ impl Session {
         let shards = router.shards();
         let mut session = Session {
             decoder: Decoder::new(options.request),
-            // One lane a shard, one for joints, one for what the session answers itself.
-            lanes: Lanes::new(usize::from(shards) + 2),
+            // One lane a shard, one for joints, one for what the session answers itself, one for invalidations.
+            lanes: Lanes::new(usize::from(shards) + 3),
             open: (0..shards).map(|lane| Batch { lane, ..Batch::default() }).collect(),
             joint: None,
             joint_in_flight: false,
@@ -133,6 +147,7 @@ impl Session {
             pushed: Vec::new(),
             forgets: Vec::new(),
             subscribing: false,
+            monitoring: Monitoring::new(options.monitor_bytes_max),
             client,
             router,
             options,
@@ -208,16 +223,28 @@ impl Session {
         });
     }
 
-    /// Takes a message for the client: it leaves behind the replies that came before it. One that was under way
-    /// when the client gave up its subscriptions is dropped.
-    pub fn push(&mut self, push: &Push) {
-        if self.subscriptions == 0 {
-            return;
+    /// Takes a push for the client. A message leaves behind the replies that came before it; one that was under
+    /// way when the client gave up its subscriptions is dropped. An invalidation that is for another client is
+    /// handed out.
+    #[must_use]
+    pub fn push(&mut self, push: Push) -> Option<Redirect> {
+        match push {
+            Push::Message(message) if self.subscriptions > 0 => {
+                self.push_at_once(|out, protocol| message.write(out, protocol));
+            }
+            Push::Message(_) => {}
+            Push::Invalidate(keys) => return self.invalidate(keys),
+            Push::Redirected(keys) => self.take_redirected(keys.as_deref()),
         }
+        None
+    }
+
+    /// Writes behind the replies that have come.
+    fn push_at_once(&mut self, write: impl FnOnce(&mut Vec<u8>, Protocol)) {
         let mut pushed = std::mem::take(&mut self.pushed);
         self.drain_replies(&mut pushed);
         self.pushed = pushed;
-        push.write(&mut self.pushed, self.client.protocol);
+        write(&mut self.pushed, self.client.protocol);
         self.overflowed |= self.pushed.len() > self.options.output_bytes_max;
     }
 
@@ -229,8 +256,9 @@ impl Session {
     /// What the shards are to forget now that the client has gone.
     pub fn farewell(&mut self) -> Vec<Outgoing> {
         self.unwatch();
-        // A joint under way may be one that subscribes.
-        if self.subscriptions > 0 || self.joint_in_flight {
+        self.end_monitoring();
+        // A joint under way may be one that subscribes or tracks.
+        if self.subscriptions > 0 || self.client.tracking.is_some() || self.joint_in_flight {
             self.forgets.push(Outgoing::Unsubscribe(self.client.card.id));
         }
         std::mem::take(&mut self.forgets)
@@ -303,6 +331,7 @@ impl Session {
             outgoing.push(Outgoing::Joint(shards, batch));
         }
         outgoing.append(&mut self.forgets);
+        self.send_lines(outgoing);
         self.subscribing = false;
         if !self.local.ends.is_empty() {
             let lane = self.local.lane;

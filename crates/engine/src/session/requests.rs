@@ -27,6 +27,21 @@ impl Session {
             Ok(command) => command,
             Err(line) => return self.refuse_request(buffer, &line, surroundings.counters),
         };
+        let ends_caching = self.is_caching() && !command.full_name().starts_with("client|");
+        self.carry_out(command, buffer, surroundings, meter);
+        // `MULTI` and what is queued leave it to hold for the transaction.
+        if ends_caching && self.transaction.is_none() {
+            self.end_caching();
+        }
+    }
+
+    fn carry_out(
+        &mut self,
+        command: &'static Command,
+        buffer: &[u8],
+        surroundings: &Surroundings<'_>,
+        meter: &mut Meter<'_>,
+    ) {
         let words = Words::new(buffer, self.decoder.words());
         if self.transaction.is_some() && is_queued(command) {
             return self.queue(command, buffer, surroundings.counters);
@@ -51,12 +66,20 @@ impl Session {
             }
             Route::Shards(shards) => {
                 meter.stop();
-                let Some(kind) = self.kind_of(command, &shards, words.len(), surroundings.counters) else {
+                let count = words.len();
+                if let Err(line) = self.change_tracking(command, buffer, surroundings.host) {
+                    return self.refuse(&line, surroundings.counters);
+                }
+                let Some(kind) = self.kind_of(command, &shards, count, surroundings.counters) else {
                     return;
                 };
                 let call = self.call(command, kind, 0, 0);
                 self.add_to_joint(shards, call);
             }
+        }
+        if self.is_monitored(surroundings) {
+            let words = Words::new(buffer, self.decoder.words());
+            self.monitoring.show(&self.client, command, words, surroundings.now_micros);
         }
     }
 
@@ -77,6 +100,7 @@ impl Session {
             key_word,
             database: self.client.database,
             protocol: self.client.protocol,
+            is_tracked: self.client.tracking.as_ref().is_some_and(|tracking| tracking.remembers(command)),
             key_hash,
         }
     }
@@ -152,6 +176,7 @@ impl Session {
         }
         let before = self.local.bytes.len();
         let was_authenticated = self.client.authenticated;
+        let was_tracking = self.client.tracking.is_some();
         if run_here(&mut self.client, command, words, surroundings, &mut self.local.bytes) {
             meter.error();
         }
@@ -166,7 +191,7 @@ impl Session {
             self.decoder.set_authenticated(self.client.authenticated);
         }
         if command.full_name() == "reset" {
-            self.forget_conversation();
+            self.forget_conversation(was_tracking);
         }
     }
 

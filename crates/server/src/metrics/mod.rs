@@ -198,6 +198,16 @@ pub const METRICS: &[Metric] = &[
         source: Source::ThreadGauge(|thread| thread.busy_nanos_max.get() as f64 * NANO),
     },
     Metric {
+        name: "mayfly_shard_tracked_keys",
+        help: "Keys remembered for clients that cache them.",
+        source: Source::ThreadGauge(|thread| thread.tracked_keys.get() as f64),
+    },
+    Metric {
+        name: "mayfly_shard_invalidations_total",
+        help: "Messages to clients that keys in their caches have changed.",
+        source: Source::ThreadCounter(|thread| thread.invalidations.get()),
+    },
+    Metric {
         name: "mayfly_command_calls_total",
         help: "Calls of a command.",
         source: Source::CommandCounter(|command| command.calls.get()),

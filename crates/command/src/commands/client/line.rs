@@ -1,13 +1,13 @@
 //! One client as one line, as `CLIENT INFO` and `CLIENT LIST` show it: Redis' fields in Redis' order.
 //!
 //! Fields about what a client's card does not tell (how many subscriptions of each kind, transactions, `WATCH`)
-//! and what Mayfly does not have (tracking) say that there is none.
+//! say that there is none.
 
 use std::sync::atomic::Ordering::Relaxed;
 
 use mayfly_store::UnixMillis;
 
-use crate::client::ClientCard;
+use crate::client::{ClientCard, TrackingMarks};
 use crate::table::{Command, CommandId, Table};
 
 /// The line of a client at `now`, with its newline. `running` is the command it is in, where that is known
@@ -24,7 +24,7 @@ pub(super) fn line(card: &ClientCard, now: UnixMillis, running: Option<&str>) ->
         "id={id} addr={address} laddr={local_address} fd=-1 name={name} age={age} idle={idle} flags={flags} \
          db={database} sub=0 psub=0 ssub=0 multi=-1 watch=0 qbuf={input_waiting} qbuf-free=0 argv-mem=0 \
          multi-mem=0 rbs=0 rbp=0 obl={output_waiting} oll=0 omem=0 tot-mem={memory} events=r cmd={command} \
-         user=default redir=-1 resp={protocol} lib-name={library} lib-ver={library_version} io-thread=0 \
+         user=default redir={redirect} resp={protocol} lib-name={library} lib-ver={library_version} io-thread=0 \
          tot-net-in={input} tot-net-out={output} tot-cmds={calls}\n",
         id = card.id,
         address = card.address,
@@ -34,6 +34,7 @@ pub(super) fn line(card: &ClientCard, now: UnixMillis, running: Option<&str>) ->
         flags = flags(card),
         database = card.database.load(Relaxed),
         memory = input_waiting + output_waiting,
+        redirect = card.redirect.load(Relaxed),
         protocol = if card.resp3.load(Relaxed) { 3 } else { 2 },
         library = String::from_utf8_lossy(&names.library),
         library_version = String::from_utf8_lossy(&names.library_version),
@@ -45,8 +46,13 @@ pub(super) fn line(card: &ClientCard, now: UnixMillis, running: Option<&str>) ->
 
 /// `N` for a client about which there is nothing special to say.
 fn flags(card: &ClientCard) -> String {
+    let tracking = card.tracking.load(Relaxed);
     let flags = [
+        ('O', card.is_monitor.load(Relaxed)),
         ('P', card.subscriptions.load(Relaxed) > 0),
+        ('t', tracking & TrackingMarks::ON != 0),
+        ('R', tracking & TrackingMarks::BROKEN != 0),
+        ('B', tracking & TrackingMarks::BROADCASTS != 0),
         ('e', card.no_evict.load(Relaxed)),
         ('T', card.no_touch.load(Relaxed)),
     ];

@@ -1,6 +1,8 @@
 //! `CLIENT <subcommand>`: a connection about itself and about the others.
 
+mod caching;
 mod getname;
+mod getredir;
 mod id;
 mod info;
 mod kill;
@@ -12,6 +14,8 @@ mod no_touch;
 mod reply;
 mod setinfo;
 pub(super) mod setname;
+mod tracking;
+mod trackinginfo;
 mod unblock;
 
 use crate::argument::Argument;
@@ -29,7 +33,9 @@ pub static SPEC: Spec = Spec {
     group: Group::Connection,
     arity: -2,
     run: Run::Container(&[
+        &caching::SPEC,
         &getname::SPEC,
+        &getredir::SPEC,
         &id::SPEC,
         &info::SPEC,
         &kill::SPEC,
@@ -39,6 +45,8 @@ pub static SPEC: Spec = Spec {
         &reply::SPEC,
         &setinfo::SPEC,
         &setname::SPEC,
+        &tracking::SPEC,
+        &trackinginfo::SPEC,
         &unblock::SPEC,
         &HELP,
     ]),
@@ -93,6 +101,6 @@ mod tests {
         assert!(help.contains("CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:\n"), "{help}");
         assert!(help.contains(") SETNAME connection-name\n"), "{help}");
         assert!(help.contains(") NO-EVICT <ON | OFF>\n"), "{help}");
-        assert!(help.ends_with(") HELP\n25)     Print this help."), "{help}");
+        assert!(help.ends_with(") HELP\n33)     Print this help."), "{help}");
     }
 }

@@ -84,10 +84,8 @@ mod tests {
     #[test]
     fn cases() {
         replay(&[
-            (
-                "COMMAND LIST FILTERBY PATTERN CONFIG*",
-                "1) \"config|get\"\n2) \"config|resetstat\"\n3) \"config|set\"\n4) \"config|help\"\n5) \"config\"",
-            ),
+            ("COMMAND LIST FILTERBY PATTERN HSETEX*", "1) \"hsetex\"\n2) \"hsetexpire\""),
+            ("COMMAND LIST FILTERBY PATTERN *|KILL", "1) \"client|kill\""),
             ("COMMAND LIST FILTERBY PATTERN nothing", "(empty array)"),
             ("COMMAND LIST FILTERBY MODULE any", "(empty array)"),
             ("COMMAND LIST FILTERBY ACLCAT nothing", "(empty array)"),

@@ -2,6 +2,7 @@
 
 mod get;
 mod resetstat;
+mod rewrite;
 mod set;
 
 use crate::context::SessionContext;
@@ -17,7 +18,7 @@ pub static SPEC: Spec = Spec {
     complexity: "Depends on subcommand.",
     group: Group::Server,
     arity: -2,
-    run: Run::Container(&[&get::SPEC, &resetstat::SPEC, &set::SPEC, &HELP]),
+    run: Run::Container(&[&get::SPEC, &resetstat::SPEC, &rewrite::SPEC, &set::SPEC, &HELP]),
     ..Spec::BLANK
 };
 
@@ -39,11 +40,13 @@ mod tests {
             ("CONFIG FOO", "(error) ERR unknown subcommand 'FOO'. Try CONFIG HELP."),
             (
                 "CONFIG HELP",
-                "1) CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:\n2) GET parameter [parameter ...]\n\
-                 3)     Returns the effective values of configuration parameters.\n4) RESETSTAT\n\
-                 5)     Counts anew from here on what INFO counts.\n6) SET parameter value [parameter value ...]\n\
-                 7)     Sets configuration parameters while the server runs, all of them or none.\n8) HELP\n\
-                 9)     Print this help.",
+                "\x201) CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:\n\x202) GET parameter [parameter ...]\n\
+                 \x203)     Returns the effective values of configuration parameters.\n\x204) RESETSTAT\n\
+                 \x205)     Counts anew from here on what INFO counts.\n\x206) REWRITE\n\
+                 \x207)     Writes what CONFIG SET has set into the config file, which stays as it is otherwise.\n\
+                 \x208) SET parameter value [parameter value ...]\n\
+                 \x209)     Sets configuration parameters while the server runs, all of them or none.\n10) HELP\n\
+                 11)     Print this help.",
             ),
         ]);
     }

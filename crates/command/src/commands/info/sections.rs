@@ -95,11 +95,11 @@ fn clients(facts: &Facts, text: &mut String) {
     field(text, "connected_clients", facts.host.connections);
     field(text, "cluster_connections", 0);
     field(text, "maxclients", facts.host.connections_max);
+    field(text, "tracking_clients", facts.host.tracking_clients);
     zeros(
         text,
         &[
             "blocked_clients",
-            "tracking_clients",
             "pubsub_clients",
             "watching_clients",
             "clients_in_timeout_table",
@@ -192,11 +192,11 @@ fn stats(facts: &Facts, text: &mut String) {
             "active_defrag_misses",
             "active_defrag_key_hits",
             "active_defrag_key_misses",
-            "tracking_total_keys",
-            "tracking_total_items",
-            "tracking_total_prefixes",
         ],
     );
+    field(text, "tracking_total_keys", host.tracked_keys);
+    field(text, "tracking_total_items", host.tracked_items);
+    field(text, "tracking_total_prefixes", host.tracked_prefixes);
     field(text, "total_error_replies", host.errors_total);
 }
 

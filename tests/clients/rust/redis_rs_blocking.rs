@@ -1,50 +1,28 @@
-//! redis-rs, blocking, in RESP2 and RESP3. Reports in TAP.
+//! The blocking connection of redis-rs.
 
 use std::collections::{HashMap, HashSet};
-use std::error::Error;
-use std::fmt::Debug;
-use std::time::Duration;
-use std::{env, thread};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use redis::{Client, Commands, Connection, PubSub, RedisResult, cmd, pipe, transaction};
+use redis::{Client, Commands, Connection, ConnectionLike, PubSub, RedisResult, cmd, pipe, transaction};
 
-const PATIENCE: Duration = Duration::from_secs(30);
-const EXPIRED: &str = "__keyevent@0__:expired";
+use crate::EXPIRED;
+use crate::report::{PATIENCE, Report};
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let port = env::args().nth(1).ok_or("the port is missing")?;
-    let mut report = Report::default();
-    for protocol in ["", "?protocol=resp3"] {
-        let client = Client::open(format!("redis://127.0.0.1:{port}/{protocol}"))?;
-        let mut redis = client.get_connection()?;
-        let () = cmd("FLUSHALL").query(&mut redis)?;
-        let info: String = cmd("CLIENT").arg("INFO").query(&mut redis)?;
-        let resp = if protocol.is_empty() { " resp=2 " } else { " resp=3 " };
-        report.expect("connects", true, info.contains(resp) && info.contains("lib-name=redis-rs"));
-        hashes(&mut report, &mut redis)?;
-        expiry(&mut report, &mut redis)?;
-        pipelines(&mut report, &mut redis)?;
-        transactions(&mut report, &client, &mut redis)?;
-        channels(&mut report, &client, &mut redis)?;
-    }
-    println!("1..{}", report.count);
-    Ok(())
-}
-
-#[derive(Default)]
-struct Report {
-    count: usize,
-}
-
-impl Report {
-    fn expect<T: PartialEq + Debug>(&mut self, what: &str, expected: T, got: T) {
-        self.count += 1;
-        if expected == got {
-            println!("ok {} - {what}", self.count);
-        } else {
-            println!("not ok {} - {what}\n# expected {expected:?}, got {got:?}", self.count);
-        }
-    }
+/// Everything, over one connection and a second one beside it.
+pub fn run(report: &mut Report, client: &Client, resp: &str) -> RedisResult<()> {
+    let mut redis = client.get_connection()?;
+    let () = cmd("FLUSHALL").query(&mut redis)?;
+    let info: String = cmd("CLIENT").arg("INFO").query(&mut redis)?;
+    let named = info.contains("lib-name=redis-rs");
+    report.expect("connects", (true, true), (named, info.contains(&format!(" resp={resp} "))));
+    hashes(report, &mut redis)?;
+    expiry(report, &mut redis)?;
+    databases(report, &mut redis)?;
+    pipelines(report, &mut redis)?;
+    transactions(report, client, &mut redis)?;
+    channels(report, client, &mut redis)?;
+    reconnects(report, client, redis)
 }
 
 fn hashes(report: &mut Report, redis: &mut Connection) -> RedisResult<()> {
@@ -78,15 +56,33 @@ fn expiry(report: &mut Report, redis: &mut Connection) -> RedisResult<()> {
     report.expect("HSETEX again", 0, hsetex(1)?);
     let ttl: i64 = redis.pttl("session")?;
     report.expect("the TTL is that of the hash", true, ttl > 0 && ttl <= 1_000);
-    let mut expired = false;
-    for _ in 0..3_000 {
-        expired = !redis.exists("session")?;
-        if expired {
-            break;
+    report.expect("the hash expires", true, comes_true(|| Ok(!redis.exists("session")?))?);
+    Ok(())
+}
+
+/// Whether `condition` comes true, asked again and again with a breath between.
+fn comes_true(mut condition: impl FnMut() -> RedisResult<bool>) -> RedisResult<bool> {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition()? {
+        if Instant::now() >= deadline {
+            return Ok(false);
         }
-        thread::sleep(Duration::from_millis(10));
+        sleep(Duration::from_millis(10));
     }
-    report.expect("the hash expires", true, expired);
+    Ok(true)
+}
+
+fn databases(report: &mut Report, redis: &mut Connection) -> RedisResult<()> {
+    let () = cmd("SELECT").arg(15).query(redis)?;
+    report.expect("adds a field in another database", 1, redis.hset("moving", "f", "v")?);
+    report.expect("MOVE", 1, cmd("MOVE").arg("moving").arg(3).query(redis)?);
+    report.expect("and it is gone here", false, redis.exists("moving")?);
+    let () = cmd("SWAPDB").arg(3).arg(15).query(redis)?;
+    report.expect("SWAPDB brings it back", true, redis.exists("moving")?);
+    let refused = cmd("SELECT").arg(16).exec(redis).unwrap_err();
+    report.expect("there are 16 databases", Some("DB index is out of range"), refused.detail());
+    let () = cmd("SELECT").arg(0).query(redis)?;
+    report.expect("databases are apart", false, redis.exists("moving")?);
     Ok(())
 }
 
@@ -100,6 +96,10 @@ fn pipelines(report: &mut Report, redis: &mut Connection) -> RedisResult<()> {
     report.expect("pipelines answer in order", (0..1_000).collect(), numbers);
     let keys: HashSet<String> = redis.scan_match("key:*")?.collect::<RedisResult<_>>()?;
     report.expect("SCAN finds every key", 1_000, keys.len());
+    let fields: Vec<_> = (0..1_000).map(|number| (format!("field:{number}"), number)).collect();
+    let () = redis.hset_multiple("large", &fields)?;
+    let fields: HashMap<String, i64> = redis.hscan("large")?.collect::<RedisResult<_>>()?;
+    report.expect("HSCAN finds every field", 1_000, fields.len());
     let payload: Vec<u8> = cmd("DUMP").arg("key:7").query(redis)?;
     let () = cmd("RESTORE").arg("copy").arg(0).arg(payload).query(redis)?;
     report.expect("RESTORE takes what DUMP gave", 7, redis.hget("copy", "number")?);
@@ -152,4 +152,27 @@ fn heard(channel: &str, message: &str) -> (String, String) {
 fn next(subscriber: &mut PubSub<'_>) -> RedisResult<(String, String)> {
     let message = subscriber.get_message()?;
     Ok((message.get_channel_name().to_owned(), message.get_payload()?))
+}
+
+/// A connection that was closed says so; the client opens another one.
+fn reconnects(report: &mut Report, client: &Client, mut redis: Connection) -> RedisResult<()> {
+    let mut other = client.get_connection()?;
+    let id: i64 = cmd("CLIENT").arg("ID").query(&mut redis)?;
+    report.expect("the server closes a connection", true, kill(&mut other, id)?);
+    let refused = redis.hset::<_, _, _, i64>("back", "f", "v").unwrap_err();
+    report.expect("the client is told", (true, false), (refused.is_connection_dropped(), redis.is_open()));
+    redis = client.get_connection()?;
+    report.expect("and connects again", 1, redis.hset("back", "f", "v")?);
+    Ok(())
+}
+
+/// Has the server close a connection; whether it has done so.
+pub fn kill(redis: &mut Connection, id: i64) -> RedisResult<bool> {
+    let killed: i64 = cmd("CLIENT").arg("KILL").arg("ID").arg(id).query(redis)?;
+    let line = format!("id={id} ");
+    let closed = comes_true(|| {
+        let list: String = cmd("CLIENT").arg("LIST").query(redis)?;
+        Ok(!list.lines().any(|each| each.starts_with(&line)))
+    })?;
+    Ok(killed == 1 && closed)
 }
