@@ -21,7 +21,7 @@ pub static SPEC: Spec = Spec {
     run: Run::Keys(run),
 };
 
-const FIELDS: [Argument; 2] = [Argument::integer("numfields"), Argument::string("field").multiple()];
+pub(super) const FIELDS: [Argument; 2] = [Argument::integer("numfields"), Argument::string("field").multiple()];
 
 /// Position of the first field.
 const FIRST: usize = 4;
@@ -33,14 +33,7 @@ const OTHER_COUNT: CommandError =
     CommandError::fixed("ERR The `numfields` parameter must match the number of arguments");
 
 fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
-    if !is(words.at(2), "fields") {
-        return Err(NO_FIELDS);
-    }
-    let count = number::integer(words.at(3)).filter(|&count| count > 0).ok_or(NOT_POSITIVE)?;
-    let fields = words.from(FIRST);
-    if count != fields.len() as i64 {
-        return Err(OTHER_COUNT);
-    }
+    let fields = named_fields(words)?;
     let mut hash = context.data.open(words.at(1));
     let mut removed = false;
     context.reply.array(fields.len());
@@ -61,6 +54,21 @@ fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
         hash.remove_if_empty();
     }
     Ok(())
+}
+
+/// The fields of `key FIELDS numfields field [field ...]`.
+pub(super) fn named_fields<'a>(
+    words: Words<'a>,
+) -> Result<impl ExactSizeIterator<Item = &'a [u8]> + Clone, CommandError> {
+    if !is(words.at(2), "fields") {
+        return Err(NO_FIELDS);
+    }
+    let count = number::integer(words.at(3)).filter(|&count| count > 0).ok_or(NOT_POSITIVE)?;
+    let fields = words.from(FIRST);
+    if count != fields.len() as i64 {
+        return Err(OTHER_COUNT);
+    }
+    Ok(fields)
 }
 
 #[cfg(test)]

@@ -40,6 +40,7 @@ impl Model {
             "hstrlen" => integer(self.value(call, words[2]).map_or(0, <[u8]>::len)),
             "hdel" => integer(words[2..].iter().filter(|field| self.take(call, field).is_some()).count()),
             "hgetdel" => self.hgetdel(call),
+            "httl" | "hpttl" | "hexpiretime" | "hpexpiretime" => self.field_ttls(call),
             "hincrby" => self.hincrby(call),
             "hincrbyfloat" => self.hincrbyfloat(call),
             "hrandfield" => self.hrandfield(call),
@@ -186,20 +187,16 @@ impl Model {
     }
 
     fn hgetdel(&mut self, call: Call<'_>) -> Answer {
-        let words = call.words;
-        if !is(words[2], "fields") {
-            return Err("ERR Mandatory argument FIELDS is missing or not at the right position".to_owned());
-        }
-        let count = numbers::integer(words[3]).ok().filter(|&count| count > 0);
-        let count = count.ok_or("ERR Number of fields must be a positive integer")?;
-        let fields = &words[4..];
-        if count != fields.len() as i64 {
-            return Err("ERR The `numfields` parameter must match the number of arguments".to_owned());
-        }
-        let values = fields
+        let values = named_fields(call.words)?
             .iter()
             .map(|field| self.take(call, field).map_or(Reply::Null, |field| Reply::Bulk(field.value)));
         exactly(Reply::Array(values.collect()))
+    }
+
+    /// No field has a TTL of its own.
+    fn field_ttls(&self, call: Call<'_>) -> Answer {
+        let ttl = |field: &&[u8]| Reply::Integer(if self.value(call, field).is_some() { -1 } else { -2 });
+        exactly(Reply::Array(named_fields(call.words)?.iter().map(ttl).collect()))
     }
 
     fn hincrby(&mut self, call: Call<'_>) -> Answer {
@@ -267,4 +264,18 @@ impl Model {
         among.retain(|name, _| walk.admits(name));
         Ok(Expected::Step { among, with_values: !walk.is_flagged })
     }
+}
+
+/// The fields of `key FIELDS numfields field [field ...]`.
+fn named_fields<'a, 'b>(words: &'a [&'b [u8]]) -> Result<&'a [&'b [u8]], String> {
+    if !is(words[2], "fields") {
+        return Err("ERR Mandatory argument FIELDS is missing or not at the right position".to_owned());
+    }
+    let count = numbers::integer(words[3]).ok().filter(|&count| count > 0);
+    let count = count.ok_or("ERR Number of fields must be a positive integer")?;
+    let fields = &words[4..];
+    if count != fields.len() as i64 {
+        return Err("ERR The `numfields` parameter must match the number of arguments".to_owned());
+    }
+    Ok(fields)
 }
