@@ -1,21 +1,17 @@
-//! Mayfly beside a real Redis: the same load, the same run, and what one costs against the other.
+//! Mayfly beside its peers: the same load, the same run, and what one costs against the other.
 //!
 //! ```text
-//!   cargo build --release -p mayfly -p mayfly-compare
-//!   target/release/mayfly-compare throughput                   HSETEX, HSET, HGET, PING; pipelines of 1, 16, 64
-//!   target/release/mayfly-compare lag                          how late hashes are removed
-//!   target/release/mayfly-compare growth                       what a light client feels while the keyspace grows
-//!   target/release/mayfly-compare storm                        … and while a million keys fall due at once
+//!   benches/compare/run                  installs the peers and asks everything
+//!   benches/compare/run storm            … or one question
 //! ```
 //!
-//! Every run starts fresh processes of its own and ends them. One client process drives them in turn.
+//! Every question starts fresh processes of its own and ends them; one client process drives them all. Rooms:
 //!
-//! * [`throughput`] compares in short slices in random order, because a machine that others use too changes
-//!   from second to second: the ratio of two neighbouring slices says more than two long runs. Server CPU is what
-//!   the kernel counted for all threads of the process.
-//! * [`lag`], [`growth`] and [`storm`] treat one server after the other, each with the machine to itself.
-//! * Beside them: [`server`]s, the [`load`] with its [`requests`] and [`replies`], the [`light`] client, what is
-//!   [`scrape`]d from Mayfly's `/metrics`, [`statistics`], and the [`report`].
+//! * [`questions`]: what is asked, a file each.
+//! * [`servers`]: the processes; how they start, and what is read of them from outside.
+//! * [`load`]: the load generator and the light client; [`cases`]: what it sends.
+//! * [`statistics`]: paired ratios and their intervals; [`report`]: tables and JSON; [`plots`]: pictures;
+//!   [`reach`]: how far the goals are reached.
 //!
 //! The load generator shares the machine with the servers. On few cores it bounds the throughput ratio from
 //! above; the ratio of server CPU does not have that bound.
@@ -27,25 +23,25 @@
     reason = "it measures time, waits, and reports to people"
 )]
 
-mod growth;
-mod lag;
-mod light;
+mod cases;
 mod load;
-mod replies;
+mod plots;
+mod questions;
+mod reach;
 mod report;
-mod requests;
-mod scrape;
-mod server;
+mod servers;
 mod statistics;
-mod storm;
-mod throughput;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
+use fastrand::Rng;
+use serde_json::{Map, Value, json};
 
-/// Runs Mayfly and a Redis side by side under the same load and prints the ratios.
+use questions::{Common, connections, growth, idle, lag, large, memory, scaling, storm, throughput, tuning};
+
+/// Runs Mayfly and its peers side by side under the same load and prints the ratios.
 #[derive(Parser)]
 #[command(version)]
 struct Cli {
@@ -57,54 +53,147 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Question {
-    /// Throughput, server CPU and latency of HSETEX (HSET and EXPIRE on Redis), HSET, HGET and PING.
+    /// Everything below, and how far the goals are reached.
+    All(throughput::Options),
+    /// Throughput, server CPU and latency of commands.
     Throughput(throughput::Options),
-    /// How late keys are removed while many others hold a TTL.
+    /// Memory of a key beyond its payload, and whether that of removed keys is used again.
+    Memory(memory::Options),
+    /// How late a subscriber hears of expired keys while many others hold a TTL.
     Lag(lag::Options),
-    /// What a light client feels while the keyspace grows.
-    Growth(growth::Options),
     /// What a light client feels while many keys fall due in the same second.
     Storm(storm::Options),
-}
-
-/// What every question needs.
-#[derive(Args, Clone)]
-pub struct Common {
-    /// The Mayfly binary; by default the one beside this program.
-    #[arg(long, global = true, value_name = "FILE")]
-    mayfly: Option<PathBuf>,
-    /// The Redis binary.
-    #[arg(long, global = true, value_name = "FILE", default_value = "redis-server")]
-    redis: PathBuf,
-    /// Numbers of shards to run Mayfly with, one after the other.
-    #[arg(long, global = true, value_name = "N", value_delimiter = ',', default_value = "1,2")]
-    shards: Vec<u16>,
-    /// A small and short run, to see that everything works.
-    #[arg(long, global = true)]
-    quick: bool,
-    /// Also writes the results to this file.
-    #[arg(long, global = true, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// Seed of the random keys and of the order of slices; printed with the results.
-    #[arg(long, global = true, value_name = "N")]
-    seed: Option<u64>,
+    /// What a light client feels while the keyspace grows.
+    Growth(growth::Options),
+    /// What a light client feels while a hash of very many fields is removed.
+    Large(large::Options),
+    /// What an idle connection costs.
+    Connections(connections::Options),
+    /// What an idle server with many keys uses.
+    Idle(idle::Options),
+    /// What more shards bring and cost.
+    Scaling {
+        /// Of the shards.
+        #[command(flatten)]
+        options: scaling::Options,
+        /// Of the slices.
+        #[command(flatten)]
+        slices: throughput::Options,
+    },
+    /// Draws the results of an earlier run again and tells how far its goals are reached.
+    Again {
+        /// What --json wrote.
+        file: PathBuf,
+    },
+    /// Serves as the ceiling.
+    #[command(hide = true)]
+    Echo,
 }
 
 fn main() -> Result<()> {
-    let cli = Cli::parse();
+    let mut cli = Cli::parse();
+    match &cli.question {
+        Question::Echo => return servers::echo::serve(),
+        Question::Again { file } => {
+            let results = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+            return finish(&cli.common, &serde_json::from_str(&results)?);
+        }
+        _ => {}
+    }
     let seed = cli.common.seed.unwrap_or_else(|| fastrand::u64(..));
-    let mut random = fastrand::Rng::with_seed(seed);
     println!("seed {seed}");
-    let common = &cli.common;
-    let results = match &cli.question {
-        Question::Throughput(options) => throughput::run(common, options, &mut random),
-        Question::Lag(options) => lag::run(common, options, &mut random),
-        Question::Growth(options) => growth::run(common, options, &mut random),
-        Question::Storm(options) => storm::run(common, options, &mut random),
-    }?;
-    if let Some(path) = &common.json {
-        let results = serde_json::json!({ "seed": seed, "results": results });
-        std::fs::write(path, format!("{results:#}\n"))?;
+    let mut record = Record::new(&cli.common, seed);
+    ask(&cli.question, &mut cli.common, &mut Rng::with_seed(seed), &mut record)?;
+    finish(&cli.common, &record.results)?;
+    println!("\n{} questions answered", record.results["results"].as_object().map_or(0, Map::len));
+    Ok(())
+}
+
+fn ask(question: &Question, common: &mut Common, random: &mut Rng, record: &mut Record) -> Result<()> {
+    match question {
+        Question::All(slices) => everything(common, slices, random, record),
+        Question::Throughput(options) => {
+            record.add("tuning", tuning::run(common, options, random)?)?;
+            record.add("throughput", throughput::run(common, options, random)?)
+        }
+        Question::Memory(options) => record.add("memory", memory::run(common, options)?),
+        Question::Lag(options) => record.add("lag", lag::run(common, options, random)?),
+        Question::Storm(options) => record.add("storm", storm::run(common, options)?),
+        Question::Growth(options) => record.add("growth", growth::run(common, options)?),
+        Question::Large(options) => record.add("large", large::run(common, options)?),
+        Question::Connections(options) => record.add("connections", connections::run(common, options)?),
+        Question::Idle(options) => record.add("idle", idle::run(common, options)?),
+        Question::Scaling { options, slices } => {
+            record.add("scaling", scaling::run(common, options, slices, random)?)
+        }
+        Question::Again { .. } | Question::Echo => Ok(()),
+    }
+}
+
+fn everything(
+    common: &mut Common,
+    slices: &throughput::Options,
+    random: &mut Rng,
+    record: &mut Record,
+) -> Result<()> {
+    record.add("tuning", tuning::run(common, slices, random)?)?;
+    record.add("throughput", throughput::run(common, slices, random)?)?;
+    record.add("memory", memory::run(common, &defaults())?)?;
+    record.add("connections", connections::run(common, &defaults())?)?;
+    record.add("idle", idle::run(common, &defaults())?)?;
+    record.add("lag", lag::run(common, &defaults(), random)?)?;
+    record.add("storm", storm::run(common, &defaults())?)?;
+    record.add("growth", growth::run(common, &defaults())?)?;
+    record.add("large", large::run(common, &defaults())?)?;
+    record.add("scaling", scaling::run(common, &defaults(), slices, random)?)
+}
+
+/// The flags of a question as they are if none is given.
+fn defaults<O: Args>() -> O {
+    let matches = O::augment_args(clap::Command::new("defaults")).get_matches_from(["defaults"]);
+    // Every flag has a default, which clap has just filled in.
+    O::from_arg_matches(&matches).expect("every flag has a default")
+}
+
+/// What is known so far, written after each question: a long run that breaks off keeps what it has.
+struct Record {
+    results: Value,
+    path: Option<PathBuf>,
+}
+
+impl Record {
+    fn new(common: &Common, seed: u64) -> Self {
+        let results = json!({
+            "seed": seed,
+            "quick": common.quick,
+            "machine": report::machine(),
+            "results": Map::new(),
+        });
+        Record { results, path: common.json.clone() }
+    }
+
+    fn add(&mut self, question: &str, result: Value) -> Result<()> {
+        self.results["results"][question] = result;
+        println!();
+        match &self.path {
+            Some(path) => write(path, &format!("{:#}\n", self.results)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The goals and the pictures, of a run or of what an earlier one wrote.
+fn finish(common: &Common, results: &Value) -> Result<()> {
+    reach::print(&results["results"]);
+    if let Some(directory) = &common.plots {
+        std::fs::create_dir_all(directory)?;
+        for (name, picture) in plots::all(&results["results"]) {
+            write(&directory.join(name), &picture)?;
+        }
     }
     Ok(())
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    std::fs::write(path, text).with_context(|| path.display().to_string())
 }

@@ -1,4 +1,4 @@
-//! Tables for people.
+//! Tables for people, the same figures for programs, and what machine they were taken on.
 
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
@@ -52,5 +52,41 @@ pub fn quantiles_json(times: &Histogram<u64>) -> Value {
         "p99": seconds(0.99),
         "p999": seconds(0.999),
         "max": seconds(1.0),
+    })
+}
+
+/// Rows of a table for people, each with the same for programs.
+#[derive(Default)]
+pub struct Findings {
+    rows: Vec<Vec<String>>,
+    results: Vec<Value>,
+}
+
+impl Findings {
+    /// Adds a row.
+    pub fn add(&mut self, row: Vec<String>, result: Value) {
+        self.rows.push(row);
+        self.results.push(result);
+    }
+
+    /// Prints the table; returns what programs get.
+    pub fn table(self, head: &[&str]) -> Value {
+        table(head, &self.rows);
+        Value::Array(self.results)
+    }
+}
+
+/// What the figures were taken on.
+pub fn machine() -> Value {
+    let first = |path: &str, name: &str| {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let line = text.lines().find(|line| line.starts_with(name)).map(str::to_owned);
+        line.and_then(|line| Some(line.split_once(':')?.1.trim().to_owned()))
+    };
+    json!({
+        "processor": first("/proc/cpuinfo", "model name"),
+        "processors": std::thread::available_parallelism().map_or(0, usize::from),
+        "memory": first("/proc/meminfo", "MemTotal"),
+        "kernel": std::fs::read_to_string("/proc/sys/kernel/osrelease").ok().map(|text| text.trim().to_owned()),
     })
 }

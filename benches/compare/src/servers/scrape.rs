@@ -34,11 +34,6 @@ impl Scrape {
         self.series(name).map(|(_, value)| value).sum()
     }
 
-    /// The largest of all series.
-    pub fn max(&self, name: &str) -> f64 {
-        self.series(name).map(|(_, value)| value).fold(0.0, f64::max)
-    }
-
     /// The cumulative counts of a histogram by bucket, with the upper bound of each.
     pub fn buckets(&self, name: &str) -> Result<Vec<(f64, f64)>> {
         let mut buckets: Vec<(f64, f64)> = Vec::new();
@@ -77,7 +72,7 @@ mod tests {
              lag_bucket{shard=\"1\",le=\"0.001\"} 7\nlag_bucket{shard=\"1\",le=\"+Inf\"} 8\n"
                 .to_owned(),
         );
-        assert_eq!((scrape.sum("keys"), scrape.max("keys")), (7.0, 4.0));
+        assert_eq!(scrape.sum("keys"), 7.0);
         let buckets = scrape.buckets("lag").unwrap();
         assert_eq!(buckets, [(0.001, 8.0), (f64::INFINITY, 10.0)]);
         assert_eq!(quantile_bound(&[], &buckets, 0.8), 0.001);

@@ -1,30 +1,44 @@
 //! The load: several connections driven by one thread, each with one pipeline under way.
+//!
+//! It shares the machine with the server it measures, so it is cheap: [`requests`] are copied from a pattern, and
+//! [`replies`] are counted without being kept. Beside it, the [`light`] client asks now and then.
+
+mod light;
+mod replies;
+mod requests;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use fastrand::Rng;
 use hdrhistogram::Histogram;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
-use crate::replies::Replies;
-use crate::requests::Template;
+pub use light::LightClient;
+use replies::Replies;
+pub use requests::{Operation, encode};
 
 /// How long a server may be silent.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// About how many bytes a pipeline of [`fill`] has.
+const FILL_BYTES: usize = 16 * 1024;
+/// How many connections [`fill`] uses.
+const FILL_CONNECTIONS: usize = 8;
 
 /// Which keys the operations are about.
 pub enum Keys<'a> {
     /// Any of so many, for as long as the run lasts.
     Random(&'a mut Rng, u64),
     /// Each once.
-    Ascending(std::ops::Range<u64>),
+    Ascending(Range<u64>),
 }
 
 impl Keys<'_> {
+    #[inline]
     fn next(&mut self) -> Option<u64> {
         match self {
             Keys::Random(random, count) => Some(random.u64(..*count)),
@@ -45,6 +59,13 @@ pub struct Work {
 pub fn latencies() -> Histogram<u64> {
     // Three digits are within the range that the crate accepts.
     Histogram::new(3).expect("a histogram of three digits")
+}
+
+/// Runs an operation on every key of a range, as fast as the server takes it.
+pub fn fill(address: SocketAddr, operation: &Operation, keys: Range<u64>) -> Result<Work> {
+    let pipeline = (FILL_BYTES / operation.length()).clamp(1, 64);
+    let mut load = Load::connect(address, FILL_CONNECTIONS)?;
+    load.run(operation, pipeline, Keys::Ascending(keys), None, &mut latencies())
 }
 
 /// Several connections to one server.
@@ -93,7 +114,7 @@ impl Load {
     /// until the keys are used up or `length` has passed; returns when all replies have come.
     pub fn run(
         &mut self,
-        template: &Template,
+        operation: &Operation,
         pipeline: usize,
         mut keys: Keys<'_>,
         length: Option<Duration>,
@@ -103,7 +124,7 @@ impl Load {
         let mut replies = 0;
         let mut active = 0;
         for client in &mut self.clients {
-            active += usize::from(client.send(template, pipeline, &mut keys)?);
+            active += usize::from(client.send(operation, pipeline, &mut keys)?);
         }
         while active > 0 {
             self.poll.poll(&mut self.events, Some(SILENCE_MAX))?;
@@ -124,24 +145,25 @@ impl Load {
                 replies += came as u64;
                 if client.awaited == 0 {
                     let over = length.is_some_and(|length| now - start >= length);
-                    if over || !client.send(template, pipeline, &mut keys)? {
+                    if over || !client.send(operation, pipeline, &mut keys)? {
                         active -= 1;
                     }
                 }
             }
         }
-        Ok(Work { operations: replies / template.replies() as u64, elapsed: start.elapsed() })
+        Ok(Work { operations: replies / operation.replies() as u64, elapsed: start.elapsed() })
     }
 }
 
 impl Client {
     /// Sends the next pipeline; false if no keys are left.
-    fn send(&mut self, template: &Template, pipeline: usize, keys: &mut Keys<'_>) -> Result<bool> {
+    fn send(&mut self, operation: &Operation, pipeline: usize, keys: &mut Keys<'_>) -> Result<bool> {
         self.request.clear();
         self.written = 0;
-        for key in std::iter::from_fn(|| keys.next()).take(pipeline) {
-            template.append(key, &mut self.request);
-            self.awaited += template.replies();
+        for _ in 0..pipeline {
+            let Some(key) = keys.next() else { break };
+            operation.append(key, &mut self.request);
+            self.awaited += operation.replies();
         }
         self.sent_at = Instant::now();
         self.write()?;
@@ -176,7 +198,60 @@ impl Client {
                 Err(error) => return Err(error.into()),
             }
         }
-        self.awaited = self.awaited.checked_sub(came).ok_or_else(|| anyhow::anyhow!("too many replies"))?;
+        self.awaited = self.awaited.checked_sub(came).context("more replies than requests")?;
         Ok(came)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    use fastrand::Rng;
+
+    use super::{Keys, Load, Operation, fill, latencies};
+    use crate::servers::echo;
+
+    fn echo() -> std::net::SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(|| echo::serve_on(listener));
+        address
+    }
+
+    #[test]
+    fn every_key_is_sent_once_and_every_operation_counted_once() {
+        let operation = Operation::new(&[vec!["HSET", "k:{n}", "f", "v"], vec!["EXPIRE", "k:{n}", "60"]]);
+        let address = echo();
+        for keys in [1, 7, 1_000] {
+            assert_eq!(fill(address, &operation, 0..keys).unwrap().operations, keys);
+        }
+        let mut times = latencies();
+        let mut load = Load::connect(address, 3).unwrap();
+        load.run(&operation, 5, Keys::Ascending(0..100), None, &mut times).unwrap();
+        assert_eq!(times.len(), 200, "each reply has its time");
+    }
+
+    #[test]
+    fn pipelines_larger_than_any_socket_buffer_come_through() {
+        let value = "x".repeat(10_000);
+        let operation = Operation::new(&[vec!["HSET", "k:{n}", "f", &value]]);
+        let mut load = Load::connect(echo(), 2).unwrap();
+        let work = load.run(&operation, 3_000, Keys::Ascending(0..9_000), None, &mut latencies()).unwrap();
+        assert_eq!(work.operations, 9_000);
+    }
+
+    #[test]
+    fn a_slice_ends_with_all_replies_so_that_the_next_begins_with_none() {
+        let operation = Operation::new(&[vec!["PING"]]);
+        let mut load = Load::connect(echo(), 10).unwrap();
+        for _ in 0..3 {
+            let mut random = Rng::with_seed(1);
+            let keys = Keys::Random(&mut random, 10);
+            let work =
+                load.run(&operation, 4, keys, Some(Duration::from_millis(1)), &mut latencies()).unwrap();
+            assert!(work.operations >= 40 && work.operations.is_multiple_of(4), "{}", work.operations);
+        }
     }
 }
