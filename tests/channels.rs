@@ -1,6 +1,6 @@
 //! Publish and subscribe, and the events of the keyspace.
 
-use crate::harness::{Client, Launch, Server};
+use crate::harness::{Client, Launch, Server, encode_line};
 
 /// Receives the next message or reply, as redis-cli shows it, in one line.
 fn next(client: &mut Client) -> String {
@@ -69,6 +69,90 @@ fn a_subscriber_of_resp2_may_ask_for_little_and_one_of_resp3_for_anything() {
     ]);
     server.connect().replay(&[("PUBLISH a x", "(integer) 1")]);
     assert_eq!(next(&mut listener), "1) \"message\" 2) \"a\" 3) \"x\"");
+}
+
+const QUEUED: &str = "QUEUED";
+
+#[test]
+fn a_transaction_subscribes_and_its_own_messages_come_behind_it() {
+    for (shards, protocol) in [(1, 2), (1, 3), (4, 2), (4, 3)] {
+        let server = Server::start(shards);
+        let mut client = server.connect();
+        client.run(&format!("HELLO {protocol}"));
+        let pong = if protocol == 2 { "1) \"pong\"\n   2) \"\"" } else { "PONG" };
+        client.replay(&[
+            ("MULTI", "OK"),
+            ("PING", QUEUED),
+            ("SUBSCRIBE a", QUEUED),
+            ("PING", QUEUED),
+            ("SSUBSCRIBE a", QUEUED),
+            ("PUBLISH a x", QUEUED),
+            ("HSET h f 1", QUEUED),
+            ("UNSUBSCRIBE a", QUEUED),
+            ("PING", QUEUED),
+            (
+                "EXEC",
+                &format!(
+                    "1) PONG\n2) 1) \"subscribe\"\n   2) \"a\"\n   3) (integer) 1\n3) {pong}\n\
+                     4) (error) ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client\n5) (integer) 1\n\
+                     6) (integer) 1\n7) 1) \"unsubscribe\"\n   2) \"a\"\n   3) (integer) 0\n8) PONG"
+                ),
+            ),
+        ]);
+        assert_eq!(next(&mut client), "1) \"message\" 2) \"a\" 3) \"x\"");
+        server.connect().replay(&[("PUBLISH a y", "(integer) 0")]);
+        client.replay(&[("PING", "PONG"), ("HGET h f", "\"1\"")]);
+    }
+}
+
+#[test]
+fn a_transaction_that_does_not_run_subscribes_to_nothing() {
+    for shards in [1, 4] {
+        let server = Server::start(shards);
+        let (mut client, mut other) = (server.connect(), server.connect());
+        client.replay(&[
+            ("WATCH k", "OK"),
+            ("MULTI", "OK"),
+            ("SUBSCRIBE a", QUEUED),
+            ("PSUBSCRIBE b*", QUEUED),
+        ]);
+        other.run("HSET k f 1");
+        client.replay(&[("EXEC", "(nil)"), ("GET x", "(nil)")]);
+        client.replay(&[("MULTI", "OK"), ("SUBSCRIBE a", QUEUED), ("DISCARD", "OK"), ("GET x", "(nil)")]);
+        client.replay(&[("MULTI", "OK"), ("SUBSCRIBE", "*"), ("SUBSCRIBE a", QUEUED), ("EXEC", "*")]);
+        other.replay(&[("PUBLISH a x", "(integer) 0"), ("PUBSUB NUMPAT", "(integer) 0")]);
+    }
+}
+
+/// As in Redis, which counts a command with two confirmations as one.
+#[test]
+fn every_name_is_confirmed_also_in_a_transaction() {
+    let server = Server::start(4);
+    let mut client = server.connect();
+    client.send(&["MULTI", "SUBSCRIBE a b", "EXEC", "GET x"].map(encode_line).concat());
+    for expected in [
+        "OK",
+        QUEUED,
+        "1) 1) \"subscribe\"    2) \"a\"    3) (integer) 1",
+        "1) \"subscribe\" 2) \"b\" 3) (integer) 2",
+        "(error) ERR Can't execute 'get': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are \
+         allowed in this context",
+    ] {
+        assert_eq!(next(&mut client), expected);
+    }
+    server.connect().replay(&[("PUBLISH b x", "(integer) 1")]);
+    assert_eq!(next(&mut client), "1) \"message\" 2) \"b\" 3) \"x\"");
+}
+
+#[test]
+fn confirmations_in_a_transaction_come_although_replies_are_off() {
+    let server = Server::start(2);
+    let mut client = server.connect();
+    let lines = ["CLIENT REPLY OFF", "MULTI", "HSET h f 1", "SUBSCRIBE a", "PING", "EXEC", "PING"];
+    client.send(&lines.map(encode_line).concat());
+    assert_eq!(next(&mut client), "1) \"subscribe\" 2) \"a\" 3) (integer) 1");
+    server.connect().replay(&[("HGET h f", "\"1\""), ("PUBLISH a x", "(integer) 1")]);
+    assert_eq!(next(&mut client), "1) \"message\" 2) \"a\" 3) \"x\"");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use mayfly_resp::{Protocol, Span};
 use mayfly_store::Keyspace;
 
 use crate::observers::{Observers, WatchFlag};
-use crate::subscriptions::Push;
+use crate::subscriptions::{Message, Push};
 
 /// The largest buffers that are kept for the next replies: an unusually long answer leaves no memory behind.
 const ROOM_BYTES_MAX: usize = 16 * 1024;
@@ -19,7 +19,8 @@ pub enum CallKind {
     Request,
     /// A request that was queued for a transaction; its words lie in the batch's `queued` bytes.
     Queued,
-    /// A reply of the session, written already, in a transaction: its one word is copied.
+    /// A reply of the session, written already, in a transaction: its word is copied; if it has two, the second to
+    /// a client that listens to something by then.
     Reply,
     /// `EXEC`: the next `calls` calls run as one and answer one array, or nothing if the flag of this number is
     /// raised.
@@ -28,6 +29,8 @@ pub enum CallKind {
         calls: u32,
         /// Its place in the batch's flags.
         flag: Option<u32>,
+        /// Only confirmations of subscriptions are wanted.
+        is_muted: bool,
     },
     /// `WATCH` with the flag of this number.
     Watch {
@@ -125,6 +128,8 @@ pub struct Replies {
     pub ends: Vec<usize>,
     /// How many subscriptions the client has from here on, if that may have changed.
     pub subscriptions: Option<usize>,
+    /// Messages of these calls to the client itself: it reads its replies first.
+    pub own: Vec<Message>,
     /// More bytes than the limit allows: the last replies are missing, the client is to be closed.
     pub overflow: bool,
     /// The batch, emptied, for its session to fill again.
@@ -203,8 +208,8 @@ impl<A> Work<A> {
 pub enum Effect<A> {
     /// Replies to a session.
     Reply(A, Replies),
-    /// A message that answers no request.
-    Push(A, Push),
+    /// A message that answers no request, to the client of this number.
+    Push(A, u64, Push),
     /// Work for another shard.
     Pass(ShardId, Work<A>),
 }

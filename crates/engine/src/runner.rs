@@ -109,9 +109,9 @@ impl<A: Clone> Runner<'_, A> {
     ) -> usize {
         let call = &calls[0];
         let used = match call.kind {
-            CallKind::Transaction { calls: count, flag } => {
+            CallKind::Transaction { calls: count, .. } => {
                 let inner = &calls[1..=count as usize];
-                self.transaction(batch, call, inner, flag, hand, replies);
+                self.transaction(batch, call, inner, hand, replies);
                 1 + inner.len()
             }
             _ => {
@@ -129,22 +129,32 @@ impl<A: Clone> Runner<'_, A> {
         batch: &Batch,
         exec: &Call,
         calls: &[Call],
-        flag: Option<u32>,
         hand: &mut Hand<'_, A>,
         replies: &mut Replies,
     ) {
+        let CallKind::Transaction { flag, is_muted, .. } = exec.kind else { return };
         self.meter.begin(exec.command.id);
         if let Some(flag) = flag {
             self.expire_watched(batch.client, hand);
             hand.observers().for_each(|observers| observers.unwatch(batch.client));
             if batch.flags[flag as usize].load(Relaxed) {
-                ReplyWriter::new(&mut replies.bytes, exec.protocol).null_array();
+                if !is_muted {
+                    ReplyWriter::new(&mut replies.bytes, exec.protocol).null_array();
+                }
                 return;
             }
         }
-        ReplyWriter::new(&mut replies.bytes, exec.protocol).array(calls.len());
+        if !is_muted {
+            ReplyWriter::new(&mut replies.bytes, exec.protocol).array(calls.len());
+        }
         for call in calls {
+            let before = replies.bytes.len();
             self.call(batch, call, hand, replies);
+            let is_confirmation =
+                matches!(call.command.spec.run, Run::Step(Step::Subscribe(_) | Step::Unsubscribe(_)));
+            if is_muted && !is_confirmation {
+                replies.bytes.truncate(before);
+            }
             self.limit(replies);
         }
     }
@@ -184,7 +194,10 @@ impl<A: Clone> Runner<'_, A> {
     fn call(&mut self, batch: &Batch, call: &Call, hand: &mut Hand<'_, A>, replies: &mut Replies) {
         let words = batch.words_of(call);
         if call.kind == CallKind::Reply {
-            replies.bytes.extend_from_slice(words.at(0));
+            let mut listens =
+                || hand.observers().next().is_some_and(|all| all.subscriptions.count(batch.client) > 0);
+            let to_listener = words.get(1).filter(|_| listens());
+            replies.bytes.extend_from_slice(to_listener.unwrap_or(words.at(0)));
             return;
         }
         self.meter.begin(call.command.id);

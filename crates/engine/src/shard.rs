@@ -15,6 +15,7 @@ use crate::events::SharedEventClasses;
 use crate::meter::{Meter, Stopwatch};
 use crate::observers::Observers;
 use crate::runner::{Hand, Runner, expired_change};
+use crate::subscriptions::{Message, Push};
 
 /// Limits of a shard, from the config.
 #[derive(Clone, Debug)]
@@ -239,16 +240,18 @@ impl<A: Clone> Shard<A> {
         }
         let Joint { mut batch, mut keyspaces, mut observers, reply_to, .. } = *joint;
         let start = (moment.stopwatch)();
+        let before = effects.len();
         let replies = {
             let mut hand = Hand::Many(&mut keyspaces, &mut observers);
             let reply_to = || reply_to.clone();
             let room = std::mem::take(&mut batch.room);
             self.runner(&reply_to, moment, effects).run(&batch, room, &mut hand)
         };
+        let own = take_own(batch.client, effects, before);
         self.counters.joints.add(1);
         self.was_busy((moment.stopwatch)().saturating_sub(start));
         // Before the keyspaces set out: what happens on them next must not be heard of before this reply.
-        effects.push(Effect::Reply(reply_to, Replies { spent: batch, ..replies }));
+        effects.push(Effect::Reply(reply_to, Replies { own, spent: batch, ..replies }));
         for (index, home) in keyspaces.into_iter().zip(observers).enumerate() {
             match home {
                 (Some(keyspace), Some(observers)) if index == self.id.index() => {
@@ -276,7 +279,9 @@ impl<A: Clone> Shard<A> {
         let start = (moment.stopwatch)();
         let mut hand = Hand::One(&mut keyspace, &mut observers);
         let room = std::mem::take(&mut batch.room);
+        let before = effects.len();
         let replies = self.runner(reply_to, moment, effects).run(&batch, room, &mut hand);
+        let own = take_own(batch.client, effects, before);
         if !observers.tracking.is_idle() {
             self.counters.tracked(observers.tracking.size());
         }
@@ -284,7 +289,7 @@ impl<A: Clone> Shard<A> {
         self.observers = Some(observers);
         self.counters.batch_calls.record(batch.calls.len() as u64);
         self.was_busy((moment.stopwatch)().saturating_sub(start));
-        Replies { spent: batch, ..replies }
+        Replies { own, spent: batch, ..replies }
     }
 
     fn runner<'a>(
@@ -309,4 +314,16 @@ impl<A: Clone> Shard<A> {
         self.counters.busy_nanos.record(nanos);
         self.counters.busy_nanos_max.raise_to(nanos);
     }
+}
+
+/// Takes the messages that a client sends itself out of the effects from a place on.
+fn take_own<A>(client: u64, effects: &mut Vec<Effect<A>>, from: usize) -> Vec<Message> {
+    let is_own =
+        |effect: &mut Effect<A>| matches!(effect, Effect::Push(_, to, Push::Message(_)) if *to == client);
+    let own = effects.extract_if(from.., is_own);
+    own.filter_map(|effect| match effect {
+        Effect::Push(_, _, Push::Message(message)) => Some(message),
+        _ => None,
+    })
+    .collect()
 }

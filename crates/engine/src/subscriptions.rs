@@ -191,10 +191,10 @@ impl<A: Clone> Subscriptions<A> {
         effects: &mut Vec<Effect<A>>,
     ) {
         let pattern = if kind == ChannelKind::Pattern { name.clone() } else { Bytes::new() };
-        for address in self.by_name[kind as usize].get(name).into_iter().flat_map(HashMap::values) {
+        for (client, address) in self.by_name[kind as usize].get(name).into_iter().flatten() {
             let (pattern, channel, payload) = (pattern.clone(), channel.clone(), payload.clone());
             let message = Message { kind, pattern, channel, payload };
-            effects.push(Effect::Push(address.clone(), Push::Message(message)));
+            effects.push(Effect::Push(address.clone(), *client, Push::Message(message)));
         }
     }
 }
@@ -217,7 +217,7 @@ mod tests {
         subscriptions.add(ChannelKind::ShardChannel, &name("news.art"), 2, 'b');
         let mut effects = Vec::new();
         assert_eq!(subscriptions.publish(&name("news.art"), &name("x"), &mut effects), 2);
-        assert!(effects.iter().all(|effect| matches!(effect, Effect::Push('a', _))));
+        assert!(effects.iter().all(|effect| matches!(effect, Effect::Push('a', 1, _))));
         assert_eq!(subscriptions.publish_to_shard_channel(&name("news.art"), &name("x"), &mut effects), 1);
         assert_eq!((subscriptions.count_with(ChannelKind::Channel, 1), subscriptions.count(2)), (2, 2));
     }

@@ -174,8 +174,10 @@ impl<A: Clone> Tracking<A> {
         self.items = 0;
         self.changed.clear();
         if is_telling {
-            let tell = |tracker: &Tracker<A>| Effect::Push(tracker.address.clone(), Push::Invalidate(None));
-            effects.extend(self.clients.values().map(tell));
+            let tell = |(client, tracker): (&u64, &Tracker<A>)| {
+                Effect::Push(tracker.address.clone(), *client, Push::Invalidate(None))
+            };
+            effects.extend(self.clients.iter().map(tell));
             self.told += self.clients.len() as u64;
         }
     }
@@ -199,7 +201,8 @@ impl<A: Clone> Tracking<A> {
                     }
                 };
                 if !keys.is_empty() {
-                    effects.push(Effect::Push(tracker.address.clone(), Push::Invalidate(Some(keys))));
+                    let push = Push::Invalidate(Some(keys));
+                    effects.push(Effect::Push(tracker.address.clone(), *client, push));
                     self.told += 1;
                 }
             }
@@ -218,7 +221,7 @@ impl<A: Clone> Tracking<A> {
                 Some(tracker) if tracker.no_loop && by == Some(reader) => is_kept = true,
                 Some(tracker) if !tracker.broadcasts => {
                     let push = Push::Invalidate(Some(Arc::clone(&keys)));
-                    effects.push(Effect::Push(tracker.address.clone(), push));
+                    effects.push(Effect::Push(tracker.address.clone(), reader, push));
                     self.told += 1;
                 }
                 _ => {}
@@ -275,8 +278,8 @@ mod tests {
         fn told(&mut self) -> Vec<String> {
             self.tracking.finish(&mut self.effects);
             let told = self.effects.drain(..).map(|effect| match effect {
-                Effect::Push(to, Push::Invalidate(None)) => format!("{to}: all"),
-                Effect::Push(to, Push::Invalidate(Some(keys))) => {
+                Effect::Push(to, _, Push::Invalidate(None)) => format!("{to}: all"),
+                Effect::Push(to, _, Push::Invalidate(Some(keys))) => {
                     let keys = keys.iter().map(|key| String::from_utf8_lossy(key).into_owned());
                     format!("{to}: {}", keys.collect::<Vec<_>>().join(" "))
                 }

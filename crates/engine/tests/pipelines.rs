@@ -133,7 +133,7 @@ impl Fixture {
         for effect in self.accept_only(shard, work) {
             match effect {
                 Effect::Reply((), replies) => self.session.accept(replies),
-                Effect::Push((), push) => assert_eq!(self.session.push(push), None),
+                Effect::Push((), _, push) => assert_eq!(self.session.push(push), None),
                 Effect::Pass(shard, work) => self.accept(shard, work),
             }
         }
@@ -460,7 +460,7 @@ fn messages_stand_between_the_replies_as_they_came() {
     fixture.feed(&["PUBLISH a x", "UNSUBSCRIBE a"]);
     fixture.deliver();
     let message = "1) \"message\"\n2) \"a\"\n3) \"x\"";
-    assert_eq!(fixture.replies(), [message, "(integer) 1", "1) \"unsubscribe\"\n2) \"a\"\n3) (integer) 0"]);
+    assert_eq!(fixture.replies(), ["(integer) 1", message, "1) \"unsubscribe\"\n2) \"a\"\n3) (integer) 0"]);
 }
 
 #[test]

@@ -230,7 +230,7 @@ impl Thread {
         for effect in effects {
             match effect {
                 Effect::Reply(connection, replies) => connection.do_send(Answer(replies)),
-                Effect::Push(connection, push) => connection.do_send(Deliver(push)),
+                Effect::Push(connection, _, push) => connection.do_send(Deliver(push)),
                 Effect::Pass(shard, work) => self.send(shard, work),
             }
         }

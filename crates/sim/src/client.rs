@@ -11,7 +11,7 @@ use mayfly_resp::{Protocol, UNAUTHENTICATED_BULK_BYTES_MAX, UNAUTHENTICATED_WORD
 use mayfly_engine::SessionOptions;
 
 use crate::conversation::{Conversation, Fate, Inner};
-use crate::expected::{Expected, elements, parse, reply_end, shown, shown_words, step};
+use crate::expected::{Expected, parse, reply_end, shown, shown_words, step};
 use crate::host::PASSWORD;
 use crate::listeners::Message;
 use crate::sampler::Sampler;
@@ -109,6 +109,9 @@ impl Client {
                 20..30 if self.conversation.is_restricted() => vec![b"SUNSUBSCRIBE".to_vec()],
                 _ => self.follow_up(sampler.request(random, now), random),
             };
+            if self.conversation.would_be_open(&words) {
+                continue;
+            }
             let is_small = words.len() <= UNAUTHENTICATED_WORDS_MAX as usize
                 && words.iter().all(|word| word.len() <= UNAUTHENTICATED_BULK_BYTES_MAX as usize);
             if is_small || self.conversation.is_authenticated() {
@@ -175,7 +178,8 @@ impl Client {
         self.messages.push_back(message);
     }
 
-    /// A shard has carried out a transaction of this client: these calls, unless a watched key has changed.
+    /// A shard has carried out a transaction of this client: these calls with these replies, unless a watched key
+    /// has changed.
     ///
     /// # Errors
     /// It is not what the client has queued.
@@ -184,13 +188,13 @@ impl Client {
         calls: &[Seen<'_>],
         protocol: Protocol,
         bytes: &[u8],
+        items: Option<&[&[u8]]>,
         is_overflow: bool,
     ) -> Result<(), String> {
         let request = self.matching_request(&[b"exec"], calls, 0, protocol, bytes)?;
         let Pending::Data { inner, .. } = &request.reply else { return Err("EXEC needs no data".to_owned()) };
-        let items = elements(bytes);
         for (at, inner) in inner.iter().enumerate() {
-            if let (Some((expected, protocol)), Some(items), false) = (&inner.answer, &items, is_overflow) {
+            if let (Some((expected, protocol)), Some(items), false) = (&inner.answer, items, is_overflow) {
                 expected.check(items.get(at).copied().unwrap_or_default(), *protocol)?;
             }
         }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use mayfly_command::{Flags, Run, Step, Table, Words};
+use mayfly_command::{ChannelKind, Flags, Run, Step, Table, Words};
 use mayfly_engine::SessionOptions;
 use mayfly_resp::{Protocol, Span};
 
@@ -120,6 +120,15 @@ impl Conversation {
         self.protocol == Protocol::Resp2 && self.subscriptions.iter().any(|names| !names.is_empty())
     }
 
+    /// Whether a request would make what comes next depend on whether a transaction is carried out.
+    pub fn would_be_open(&self, request: &[Vec<u8>]) -> bool {
+        let is_subscribing = || {
+            let name = request[0].to_ascii_lowercase();
+            name.ends_with(b"subscribe")
+        };
+        self.is_queuing() && !self.watched.is_empty() && is_subscribing()
+    }
+
     /// How the replies to what comes next are shaped.
     pub fn protocol(&self) -> Protocol {
         self.protocol
@@ -174,13 +183,8 @@ impl Conversation {
                  allowed in this context"
             ));
         }
-        if self.is_queuing() {
-            if is_subscribing {
-                return self.reject(&request[0], "ERR Command not allowed inside a transaction".to_owned());
-            }
-            if !matches!(name, "multi" | "exec" | "discard" | "watch" | "quit" | "reset") {
-                return self.queue(name, request);
-            }
+        if self.is_queuing() && !matches!(name, "multi" | "exec" | "discard" | "watch" | "quit" | "reset") {
+            return self.queue(name, request);
         }
         let words: Vec<&[u8]> = request.iter().map(|word| &word[..]).collect();
         match command.spec.run {
@@ -250,9 +254,17 @@ impl Conversation {
                 self.watched.extend_from_slice(&request[1..]);
                 Fate::Data { name, database: self.database }
             }
+            _ => {
+                self.note_subscriptions(step, request);
+                Fate::Data { name, database: self.database }
+            }
+        }
+    }
+
+    fn note_subscriptions(&mut self, step: Step, request: &[Vec<u8>]) {
+        match step {
             Step::Subscribe(kind) => {
                 self.subscriptions[kind as usize].extend(request[1..].iter().cloned());
-                Fate::Data { name, database: self.database }
             }
             Step::Unsubscribe(kind) => {
                 let names = &mut self.subscriptions[kind as usize];
@@ -262,9 +274,8 @@ impl Conversation {
                 for name in &request[1..] {
                     names.remove(name);
                 }
-                Fate::Data { name, database: self.database }
             }
-            _ => Fate::Data { name, database: self.database },
+            _ => {}
         }
     }
 
@@ -276,7 +287,17 @@ impl Conversation {
         let mut calls = Vec::new();
         for (name, words) in transaction.requests {
             let run = Table::get().find_full(name.as_bytes()).map(|command| command.spec.run);
+            match run {
+                // Refused.
+                Some(Run::Step(Step::Subscribe(ChannelKind::ShardChannel))) => {}
+                Some(Run::Step(step)) => self.note_subscriptions(step, &words),
+                _ => {}
+            }
             let answer = match run {
+                Some(Run::Step(Step::Subscribe(ChannelKind::ShardChannel))) => {
+                    let line = "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client".to_owned();
+                    Some(Expected::Exactly(Reply::Error(line)))
+                }
                 Some(Run::Session(_) | Run::Container(_)) => {
                     let words: Vec<&[u8]> = words.iter().map(|word| &word[..]).collect();
                     let answer = self.answer(name, &words);

@@ -258,16 +258,28 @@ pub fn reply_end(bytes: &[u8]) -> Option<usize> {
 
 /// The bytes of each item of an array.
 pub fn elements(bytes: &[u8]) -> Option<Vec<&[u8]>> {
-    let line = bytes.windows(2).position(|pair| pair == b"\r\n")? + 2;
-    let count = std::str::from_utf8(bytes[..line - 2].strip_prefix(b"*")?).ok()?.parse::<usize>().ok()?;
-    let mut at = line;
+    let count = array_head(bytes)?.0;
+    items(bytes, std::iter::repeat_n(1, count))
+}
+
+/// The bytes that answer each call of a transaction, given how many replies each of them gets: one, but for a
+/// confirmation for each name.
+pub fn items(bytes: &[u8], replies: impl IntoIterator<Item = usize>) -> Option<Vec<&[u8]>> {
+    let (count, mut at) = array_head(bytes)?;
     let mut items = Vec::new();
-    for _ in 0..count {
-        let end = at + reply_end(&bytes[at..])?;
+    for replies in replies {
+        let end = (0..replies).try_fold(at, |at, _| Some(at + reply_end(&bytes[at..])?))?;
         items.push(&bytes[at..end]);
         at = end;
     }
-    (at == bytes.len()).then_some(items)
+    (at == bytes.len() && items.len() == count).then_some(items)
+}
+
+/// What an array says of its length, and where it begins.
+fn array_head(bytes: &[u8]) -> Option<(usize, usize)> {
+    let line = bytes.windows(2).position(|pair| pair == b"\r\n")? + 2;
+    let count = std::str::from_utf8(bytes[..line - 2].strip_prefix(b"*")?).ok()?.parse().ok()?;
+    Some((count, line))
 }
 
 /// Bytes as a line of text, cut where it gets long.

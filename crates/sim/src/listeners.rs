@@ -10,7 +10,7 @@ use mayfly_command::{ChannelKind, Run, Step, Table};
 use mayfly_engine::Push;
 use mayfly_resp::Protocol;
 
-use crate::client::ClientId;
+use crate::client::{ClientId, Seen};
 use crate::expected::{Expected, Reply, shown};
 use crate::model::{Call, Change, glob};
 
@@ -61,6 +61,35 @@ impl Listeners {
     /// Whether a client is known to listen to something.
     pub fn is_certain(&self, client: ClientId) -> bool {
         self.certain.contains_key(&client)
+    }
+
+    /// Whether shards may not have forgotten a client yet that listens to nothing any more.
+    pub fn is_leaving(&self, client: ClientId) -> bool {
+        self.leaving.contains_key(&client)
+    }
+
+    /// How many confirmations each call of a transaction gets; one reply if it is no step of subscribing.
+    pub fn confirmations(&self, client: ClientId, calls: &[Seen<'_>]) -> Vec<usize> {
+        let names = self.certain.get(&client).or_else(|| self.leaving.get(&client));
+        let mut names = names.cloned().unwrap_or_default();
+        let count = |(words, _, is_answered): &Seen<'_>| {
+            let step = Table::get().find_full(&words[0].to_ascii_lowercase()).map(|command| command.spec.run);
+            match step {
+                Some(Run::Step(Step::Subscribe(kind))) if !is_answered => {
+                    names[kind as usize].extend(words[1..].iter().map(|name| name.to_vec()));
+                    words.len() - 1
+                }
+                Some(Run::Step(Step::Unsubscribe(kind))) if words.len() == 1 => {
+                    std::mem::take(&mut names[kind as usize]).len().max(1)
+                }
+                Some(Run::Step(Step::Unsubscribe(kind))) => {
+                    names[kind as usize].retain(|name| !words[1..].contains(&&name[..]));
+                    words.len() - 1
+                }
+                _ => 1,
+            }
+        };
+        calls.iter().map(count).collect()
     }
 
     /// Shards are told to forget a client.

@@ -10,8 +10,8 @@ use mayfly_command::{Router, ShardId};
 use mayfly_engine::{Call as EngineCall, CallKind, Replies, Shard};
 use mayfly_store::UnixMillis;
 
-use crate::client::{Client, ClientId};
-use crate::expected::{Expected, Reply, elements, shown, shown_words};
+use crate::client::{Client, ClientId, Seen};
+use crate::expected::{Expected, Reply, items, shown, shown_words};
 use crate::fault::Fault;
 use crate::listeners::{Heard, Listeners};
 use crate::model::{Call, DATABASES, Model};
@@ -151,15 +151,15 @@ impl Oracle {
             }
             _ => {}
         }
-        let seen: Vec<_> = calls
+        let seen: Vec<Seen<'_>> = calls
             .iter()
             .map(|call| {
                 let words = batch.words_of(call).from(0).collect();
                 (words, call.database, call.kind == CallKind::Reply)
             })
             .collect();
+        let items = items(bytes, self.listeners.confirmations(client.id, &seen));
         if !is_refused {
-            let items = elements(bytes).filter(|items| items.len() == calls.len());
             if items.is_none() && !replies.overflow {
                 return Err(format!("{} calls got {}", calls.len(), shown(bytes)));
             }
@@ -169,7 +169,7 @@ impl Oracle {
                 self.judge(client.id, replies, call, item, heard, false)?;
             }
         }
-        client.transaction_was_executed(&seen, exec.protocol, bytes, replies.overflow)
+        client.transaction_was_executed(&seen, exec.protocol, bytes, items.as_deref(), replies.overflow)
     }
 
     fn judge(

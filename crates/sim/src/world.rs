@@ -75,6 +75,15 @@ enum Delivery {
     Push(Push),
 }
 
+/// A message that sets out.
+struct Told {
+    to: ClientId,
+    push: Push,
+    /// Its receiver was known to listen before the batch that the message is about.
+    is_certain: bool,
+    travels_with_replies: bool,
+}
+
 type Checked<T = ()> = Result<T, String>;
 
 impl World {
@@ -414,14 +423,8 @@ impl World {
         }) {
             Err(batch) => self.accept(home, Work::Batch(batch, id)),
             Ok(replies) => {
-                let mut heard = Heard::new();
-                for effect in effects {
-                    let Effect::Push(to, push) = effect else {
-                        return Err("a batch that runs at once has other effects than messages".into());
-                    };
-                    self.push(to, push, &mut heard);
-                }
-                self.judge(id, &replies, heard)?;
+                let told = self.judge(id, &replies, effects)?;
+                self.tell(told);
                 if let Some(connection) = self.connections.get_mut(&id) {
                     connection.session.accept(replies);
                 }
@@ -457,53 +460,73 @@ impl World {
             }
         }
         // What comes before the replies to a batch is about that batch.
-        let mut heard = Heard::new();
+        let mut pushes = Vec::new();
         for effect in about_clients {
-            match effect {
-                Effect::Pass(..) => unreachable!("set apart above"),
-                Effect::Push(to, push) => self.push(to, push, &mut heard),
-                Effect::Reply(id, mut replies) => {
-                    self.judge(id, &replies, std::mem::take(&mut heard))?;
-                    let can_swap = can_swap(&replies) && self.connections.contains_key(&id);
-                    if self.strikes(Fault::SwappedReplies, can_swap) {
-                        swap_first_two(&mut replies);
-                    }
-                    if let Some(connection) = self.connections.get_mut(&id)
-                        && !strikes(&mut self.laws.fault, Fault::LostReplies, self.oracle.calls > 300)
-                    {
-                        connection.mailbox.push_back(Delivery::Replies(replies));
-                    }
-                }
+            let Effect::Reply(id, mut replies) = effect else {
+                pushes.push(effect);
+                continue;
+            };
+            let told = self.judge(id, &replies, std::mem::take(&mut pushes))?;
+            let can_swap = can_swap(&replies) && self.connections.contains_key(&id);
+            if self.strikes(Fault::SwappedReplies, can_swap) {
+                swap_first_two(&mut replies);
+            }
+            self.tell(told);
+            if let Some(connection) = self.connections.get_mut(&id)
+                && !strikes(&mut self.laws.fault, Fault::LostReplies, self.oracle.calls > 300)
+            {
+                connection.mailbox.push_back(Delivery::Replies(replies));
             }
         }
-        if heard.is_empty() { Ok(()) } else { Err(format!("messages about nothing: {heard:?}")) }
+        if pushes.is_empty() { Ok(()) } else { Err(format!("messages about nothing: {pushes:?}")) }
     }
 
-    /// A message is on its way to a client.
-    fn push(&mut self, to: ClientId, push: Push, heard: &mut Heard) {
-        let words = message(&push);
-        if self.oracle.listeners.is_certain(to)
-            && let Some(client) = self.clients.get_mut(&to)
-        {
-            client.expect_message(words.clone());
-        }
-        heard.entry(to).or_default().push_back(words);
-        if let Some(connection) = self.connections.get_mut(&to) {
-            connection.mailbox.push_back(Delivery::Push(push));
+    /// Messages set out to their clients.
+    fn tell(&mut self, told: Vec<Told>) {
+        for Told { to, push, is_certain, travels_with_replies } in told {
+            // Who sends itself a message may have come and gone as a listener in one batch.
+            if (is_certain || (travels_with_replies && !self.oracle.listeners.is_leaving(to)))
+                && let Some(client) = self.clients.get_mut(&to)
+            {
+                client.expect_message(message(&push));
+            }
+            if !travels_with_replies && let Some(connection) = self.connections.get_mut(&to) {
+                connection.mailbox.push_back(Delivery::Push(push));
+            }
         }
     }
 
-    fn judge(&mut self, id: ClientId, replies: &Replies, heard: Heard) -> Checked {
+    /// Judges a batch by its replies and the messages that it gave rise to, which are given back to be sent.
+    fn judge(
+        &mut self,
+        id: ClientId,
+        replies: &Replies,
+        effects: Vec<Effect<ClientId>>,
+    ) -> Checked<Vec<Told>> {
+        let mut told = self.told(effects)?;
+        let own = replies.own.iter().cloned().map(Push::Message);
+        told.extend(own.map(|push| Told { to: id, push, is_certain: false, travels_with_replies: true }));
         if self.have_all_forgotten() {
             self.oracle.listeners.have_left();
         }
         let now = self.now();
         let client = self.clients.get_mut(&id).ok_or("a reply to a client that never was")?;
-        self.oracle.was_executed(client, replies, heard, now, self.laws.fault)?;
+        self.oracle.was_executed(client, replies, heard(&told), now, self.laws.fault)?;
         if client.is_gone && client.in_flight == 0 {
             self.clients.remove(&id);
         }
-        Ok(())
+        Ok(told)
+    }
+
+    fn told(&self, effects: Vec<Effect<ClientId>>) -> Checked<Vec<Told>> {
+        let told = effects.into_iter().map(|effect| match effect {
+            Effect::Push(to, _, push) => {
+                let is_certain = self.oracle.listeners.is_certain(to);
+                Ok(Told { to, push, is_certain, travels_with_replies: false })
+            }
+            _ => Err("other effects than messages".into()),
+        });
+        told.collect()
     }
 
     /// Whether no shard has to forget who listened to something.
@@ -524,14 +547,9 @@ impl World {
         let shard = &mut self.shards[index];
         let reclaimed =
             with_moment(self.now_micros, &self.host, |moment| shard.reclaim(moment, &mut effects));
-        let mut heard = Heard::new();
-        for effect in effects {
-            let Effect::Push(to, push) = effect else {
-                return Err("expiry has other effects than messages".into());
-            };
-            self.push(to, push, &mut heard);
-        }
-        self.oracle.was_reclaimed(heard, self.now())?;
+        let told = self.told(effects)?;
+        self.oracle.was_reclaimed(heard(&told), self.now())?;
+        self.tell(told);
         Ok(reclaimed.more)
     }
 
@@ -627,6 +645,14 @@ fn with_moment<R>(now_micros: i64, host: &SimHost, work: impl FnOnce(&Moment<'_>
 /// What a stopwatch shows.
 fn nanos(now_micros: i64) -> u64 {
     (now_micros - START_MICROS).unsigned_abs().saturating_mul(1_000)
+}
+
+fn heard(told: &[Told]) -> Heard {
+    let mut heard = Heard::new();
+    for Told { to, push, .. } in told {
+        heard.entry(*to).or_default().push_back(message(push));
+    }
+    heard
 }
 
 /// How many replies a batch gets: a transaction gets one.

@@ -29,7 +29,7 @@ use mayfly_resp::Value;
 use crate::pair::{Pair, Unexplained, Walk};
 pub use crate::peer::Peer;
 use crate::request::Request;
-use crate::sampler::{DATABASES, Sampler};
+use crate::sampler::{Conversation, DATABASES, Sampler};
 
 /// Connections of each dialect.
 const CONNECTIONS: usize = 3;
@@ -214,6 +214,10 @@ impl Run {
 
 /// Requests to be sent in one go: often few, sometimes many.
 fn burst(sampler: &mut Sampler, pair: &mut Pair, random: &mut Rng) -> Vec<Request> {
+    if !pair.conversation.in_multi && random.u32(..16) == 0 {
+        pair.conversation = Conversation::default();
+        return sampler.channels(random);
+    }
     let depth = 1 + random.usize(..BURST_MAX).min(random.usize(..BURST_MAX));
     let mut requests = Vec::with_capacity(depth + 1);
     while requests.len() < depth {

@@ -137,6 +137,34 @@ impl Sampler {
         }
     }
 
+    /// Requests about channels, often in a transaction, that leave no subscription behind. Each names one channel, so
+    /// that it has one reply; nobody publishes to it, since a message has no place among the replies of a burst.
+    pub fn channels(&mut self, random: &mut Rng) -> Vec<Request> {
+        let names = [("", "c1"), ("", "c2"), ("P", "p*"), ("S", "s1")];
+        let in_multi = random.u32(..3) > 0;
+        let mut requests = vec![Request::line(if in_multi { "MULTI" } else { "PING" })];
+        for _ in 0..random.usize(1..8) {
+            let (kind, name) = names[random.usize(..names.len())];
+            let line = match random.u32(..8) {
+                0..3 => format!("{kind}SUBSCRIBE {name}"),
+                3 => format!("{kind}UNSUBSCRIBE {name}"),
+                4 => "PING".to_owned(),
+                5 => "PING hello".to_owned(),
+                6 => "PUBSUB NUMSUB c1 c2".to_owned(),
+                _ => "HGET k1 f1".to_owned(),
+            };
+            requests.push(Request::line(&line));
+        }
+        if in_multi {
+            requests.push(Request::line(["EXEC", "EXEC", "EXEC", "DISCARD"][random.usize(..4)]));
+        }
+        requests.push(Request::line("PING"));
+        requests.extend(names.map(|(kind, name)| Request::line(&format!("{kind}UNSUBSCRIBE {name}"))));
+        requests.push(Request::line("RESET"));
+        requests.push(Request::line(&format!("HELLO {}", random.u32(2..=3))));
+        requests
+    }
+
     fn words(&mut self, random: &mut Rng, conversation: Conversation) -> Vec<Vec<u8>> {
         if random.u32(..200) == 0 {
             return vec![b"NoSuch".to_vec(), key(random), value(random)];
@@ -190,6 +218,7 @@ fn weight(command: &Command) -> usize {
             Run::Keys(_) => 20,
             Run::AllShards(_) | Run::Cursor(_) => 8,
             Run::Session(_) => 2,
+            // See [`Sampler::channels`].
             Run::Step(Step::Subscribe(_) | Step::Unsubscribe(_)) | Run::Container(_) => 0,
             Run::Step(Step::Multi) => 24,
             Run::Step(Step::Watch) => 12,

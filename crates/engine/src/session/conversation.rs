@@ -24,7 +24,7 @@ impl Session {
                 command.full_name()
             ));
         }
-        if self.transaction.is_some() && (is_subscribing(command) || command.full_name() == "client|reply") {
+        if self.transaction.is_some() && command.full_name() == "client|reply" {
             return Err("ERR Command not allowed inside a transaction".to_owned());
         }
         Ok(command)
@@ -109,6 +109,7 @@ impl Session {
         // `RESET` has taken the tracking away; the shards may still know of it.
         if self.subscriptions > 0 || was_tracking {
             self.count_subscriptions(0);
+            self.is_deaf = true;
             self.forgets.push(Outgoing::Unsubscribe(self.client.card.id));
         }
     }

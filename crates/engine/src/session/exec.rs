@@ -2,12 +2,14 @@
 //!
 //! All calls go into one batch, for one shard or as a joint over all that the transaction touches or watches. A
 //! batch runs without anything in between, so that nothing more is needed for them to be atomic. Commands without
-//! data run here, before the batch leaves; their replies travel with it to take their places.
+//! data run here, before the batch leaves; their replies travel with it to take their places. Steps over all shards,
+//! such as subscribing, are calls like others; they decide what the next request may be, so it waits for them.
 
-use mayfly_command::{ClientState, Command, ShardId, Words};
-use mayfly_resp::{ReplyWriter, Span};
+use mayfly_command::{ChannelKind, ClientState, Command, ReplyMode, Run, ShardId, Step, Words};
+use mayfly_resp::{Protocol, ReplyWriter, Span};
 
-use super::requests::{fresh_joint, insert_sorted, joint_over, run_here};
+use super::conversation::is_subscribing;
+use super::requests::{fresh_joint, insert_sorted, is_ping, joint_over, pong_to_subscriber, run_here};
 use super::tracking::track;
 use super::{Session, Surroundings};
 use crate::batch::{Batch, Call, CallKind};
@@ -27,7 +29,11 @@ struct Built {
     words: Vec<Span>,
     calls: Vec<Call>,
     shards: Vec<ShardId>,
+    /// One of the calls subscribes or unsubscribes.
+    is_subscribing: bool,
 }
+
+const NO_SHARD_CHANNELS: &str = "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client";
 
 impl Session {
     /// Runs what was queued.
@@ -51,7 +57,13 @@ impl Session {
         for shard in std::mem::take(&mut self.watched_shards) {
             insert_sorted(&mut built.shards, shard);
         }
-        let kind = CallKind::Transaction { calls: built.calls.len() as u32, flag: None };
+        // Confirmations count as messages, which come whatever the mode.
+        let is_muted = built.is_subscribing && self.client.reply_mode != ReplyMode::On;
+        if is_muted {
+            self.lanes.mute(false);
+        }
+        self.subscribing |= built.is_subscribing;
+        let kind = CallKind::Transaction { calls: built.calls.len() as u32, flag: None, is_muted };
         let call =
             Call { is_tracked: false, word_count: 0, database, protocol, ..self.call(exec, kind, 0, 0) };
         let batch = match built.shards[..] {
@@ -60,7 +72,7 @@ impl Session {
                 self.local.bytes.extend_from_slice(&built.bytes);
                 return self.answered();
             }
-            [shard] if self.joint.is_none() => {
+            [shard] if self.joint.is_none() && !built.is_subscribing => {
                 let batch = &mut self.open[shard.index()];
                 batch.client = self.client.card.id;
                 batch
@@ -109,6 +121,23 @@ impl Session {
                         "monitor" => ReplyWriter::new(&mut reply, self.client.protocol).error(NO_MONITOR),
                         _ => _ = run_here(&mut self.client, command, words, surroundings, &mut reply),
                     }
+                    let mut replies = vec![&reply[..]];
+                    let mut pong = Vec::new();
+                    if self.client.protocol == Protocol::Resp2 && is_ping(command, words) {
+                        pong_to_subscriber(words, &mut pong);
+                        match built.is_subscribing {
+                            true => replies.push(&pong),
+                            false if self.subscriptions > 0 => replies = vec![&pong],
+                            false => {}
+                        }
+                    }
+                    built.add(CallKind::Reply, command, &self.client, replies.into_iter(), (0, 0));
+                }
+                Route::Shards(_)
+                    if matches!(command.spec.run, Run::Step(Step::Subscribe(ChannelKind::ShardChannel))) =>
+                {
+                    let mut reply = Vec::new();
+                    ReplyWriter::new(&mut reply, self.client.protocol).error(NO_SHARD_CHANNELS);
                     built.add(CallKind::Reply, command, &self.client, [&reply[..]].into_iter(), (0, 0));
                 }
                 Route::Shard { shard, key_word, key_hash } => {
@@ -118,6 +147,7 @@ impl Session {
                 }
                 Route::Shards(shards) => {
                     shards.into_iter().for_each(|shard| insert_sorted(&mut built.shards, shard));
+                    built.is_subscribing |= is_subscribing(command);
                     built.add(CallKind::Queued, command, &self.client, words.from(0), (0, 0));
                 }
             }

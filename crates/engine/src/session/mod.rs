@@ -22,7 +22,7 @@ use crate::counters::ThreadCounters;
 use crate::lanes::Lanes;
 use crate::meter::{Meter, Stopwatch};
 use crate::observers::WatchFlag;
-use crate::subscriptions::Push;
+use crate::subscriptions::{Message, Push};
 use crate::transaction::{Transaction, TransactionLimits};
 pub use tracking::Redirect;
 
@@ -114,6 +114,8 @@ pub struct Session {
     watched_shards: Vec<ShardId>,
     /// How many channels and patterns the client listens to.
     subscriptions: usize,
+    /// Messages are those of subscriptions that `RESET` has ended.
+    is_deaf: bool,
     /// Messages to the client that have not left.
     pushed: Vec<u8>,
     /// What shards are to forget; it leaves behind the batches of its burst, which it ends.
@@ -144,6 +146,7 @@ impl Session {
             watched_keys: 0,
             watched_shards: Vec::new(),
             subscriptions: 0,
+            is_deaf: false,
             pushed: Vec::new(),
             forgets: Vec::new(),
             subscribing: false,
@@ -199,12 +202,16 @@ impl Session {
         self.overflowed |= replies.overflow;
         if let Some(subscriptions) = replies.subscriptions {
             self.count_subscriptions(subscriptions);
+            // What the shards were to forget has been forgotten: this joint has visited them behind it.
+            self.is_deaf = false;
         }
         if replies.lane == self.router.shards() {
             self.joint_in_flight = false;
         }
         self.keep(std::mem::take(&mut replies.spent));
+        let own = std::mem::take(&mut replies.own);
         self.lanes.put(replies);
+        own.iter().for_each(|message| self.push_message(message));
         self.overflowed |= self.lanes.held_bytes() > self.options.output_bytes_max;
     }
 
@@ -224,19 +231,22 @@ impl Session {
     }
 
     /// Takes a push for the client. A message leaves behind the replies that came before it; one that was under
-    /// way when the client gave up its subscriptions is dropped. An invalidation that is for another client is
+    /// way when the client said `RESET` is dropped. An invalidation that is for another client is
     /// handed out.
     #[must_use]
     pub fn push(&mut self, push: Push) -> Option<Redirect> {
         match push {
-            Push::Message(message) if self.subscriptions > 0 => {
-                self.push_at_once(|out, protocol| message.write(out, protocol));
-            }
-            Push::Message(_) => {}
+            Push::Message(message) => self.push_message(&message),
             Push::Invalidate(keys) => return self.invalidate(keys),
             Push::Redirected(keys) => self.take_redirected(keys.as_deref()),
         }
         None
+    }
+
+    fn push_message(&mut self, message: &Message) {
+        if !self.is_deaf {
+            self.push_at_once(|out, protocol| message.write(out, protocol));
+        }
     }
 
     /// Writes behind the replies that have come.

@@ -166,12 +166,8 @@ impl Session {
             return self.take_step(step, command, surroundings, meter);
         }
         let words = Words::new(buffer, self.decoder.words());
-        let is_ping = command.full_name() == "ping" && words.len() <= 2;
-        if is_ping && self.subscriptions > 0 && self.client.protocol == Protocol::Resp2 {
-            let mut reply = ReplyWriter::new(&mut self.local.bytes, Protocol::Resp2);
-            reply.array(2);
-            reply.bulk(b"pong");
-            reply.bulk(words.get(1).unwrap_or_default());
+        if is_ping(command, words) && self.subscriptions > 0 && self.client.protocol == Protocol::Resp2 {
+            pong_to_subscriber(words, &mut self.local.bytes);
             return self.answered();
         }
         let before = self.local.bytes.len();
@@ -206,6 +202,19 @@ impl Session {
         self.local.ends.push(self.local.bytes.len());
         self.lanes.expect(self.local.lane);
     }
+}
+
+/// Whether a request is `PING` as it should be.
+pub(super) fn is_ping(command: &'static Command, words: Words<'_>) -> bool {
+    command.full_name() == "ping" && words.len() <= 2
+}
+
+/// What a subscriber of RESP2 gets to `PING`: it looks like a message.
+pub(super) fn pong_to_subscriber(words: Words<'_>, out: &mut Vec<u8>) {
+    let mut reply = ReplyWriter::new(out, Protocol::Resp2);
+    reply.array(2);
+    reply.bulk(b"pong");
+    reply.bulk(words.get(1).unwrap_or_default());
 }
 
 /// Runs a command of the session; true if it answered an error.
