@@ -1,6 +1,6 @@
 //! `CONFIG SET`: settings that change while the server runs, and what clients notice at once.
 
-use crate::harness::{Client, SHARD_COUNTS, Server, eventually};
+use crate::harness::{Client, Launch, SHARD_COUNTS, Server, eventually};
 
 #[test]
 fn events_are_told_from_the_moment_they_are_asked_for() {
@@ -128,4 +128,68 @@ fn statistics_are_counted_anew_and_metrics_go_on() {
         assert_eq!(misses(&mut client), ("1".to_owned(), true));
         assert_eq!(server.scrape().sum("mayfly_shard_misses_total"), 5.0);
     }
+}
+
+#[test]
+fn new_limits_hold_for_everybody_from_the_next_read_on() {
+    for shards in SHARD_COUNTS {
+        let server = Server::start(shards);
+        let (mut operator, mut early) = (server.connect(), server.connect());
+        let fields: Vec<_> = (0..9).map(|number| format!("f{number} v")).collect();
+        let hset = |key: &str| format!("HSET {key} {}", fields.join(" "));
+        early.replay(&[(&hset("before"), "(integer) 9"), ("OBJECT ENCODING before", "\"listpack\"")]);
+        operator.replay(&[
+            ("CONFIG SET hash-max-listpack-entries 8 limits.transaction_calls_max 1", "OK"),
+            ("CONFIG SET proto-max-bulk-len 1kb expiry.slice_entries_max 1", "OK"),
+            ("CONFIG GET expiry.*", "1) \"expiry.slice_entries_max\"\n2) \"1\""),
+        ]);
+        for client in [&mut early, &mut server.connect()] {
+            let key = format!("after:{}", client.integer("CLIENT ID"));
+            client.replay(&[
+                (&hset(&key), "(integer) 9"),
+                (&format!("OBJECT ENCODING {key}"), "\"hashtable\""),
+                ("OBJECT ENCODING before", "\"listpack\""),
+                ("MULTI", "OK"),
+                ("PING", "QUEUED"),
+                ("PING", "(error) ERR transaction too long: at most 1 commands, 67108864 bytes"),
+                ("DISCARD", "OK"),
+            ]);
+            let long = format!("ECHO {}", "x".repeat(1_025));
+            client.replay(&[(&long, "(error) ERR Protocol error: invalid bulk length")]);
+            client.expect_closed();
+        }
+    }
+}
+
+#[test]
+fn the_limits_of_output_bear_their_redis_name() {
+    let server = Server::start(2);
+    let (mut operator, mut subscriber) = (server.connect(), server.connect());
+    subscriber.run("SUBSCRIBE flood");
+    let set = |value: &str| ["CONFIG", "SET", "client-output-buffer-limit", value].map(str::to_owned);
+    assert_eq!(operator.call(&set("pubsub 64kb 0 0")).to_string(), "OK");
+    operator.replay(&[(
+        "CONFIG GET client-output-buffer-limit",
+        "1) \"client-output-buffer-limit\"\n2) \"normal 268435456 0 0 slave 0 0 0 pubsub 65536 0 0\"",
+    )]);
+    assert_eq!(
+        operator.call(&set("normal 1mb 0 0 pubsub 32mb 8mb 60")).to_string(),
+        "(error) ERR CONFIG SET failed (possibly related to argument 'client-output-buffer-limit') - there are no \
+         soft limits: give pubsub 33554432 0 0"
+    );
+    let message = format!("PUBLISH flood {}", "m".repeat(10_000));
+    let told = (0..100_000).take_while(|_| operator.integer(&message) == 1).count();
+    assert!(told < 100_000, "the subscriber is still there");
+}
+
+#[test]
+fn a_new_level_of_the_log_holds_at_once() {
+    let server = Launch::with_shards(2).file("").start();
+    let mut client = server.connect();
+    let rewritten = || server.log().matches("the config file was rewritten").count();
+    client.replay(&[("CONFIG SET loglevel warning", "OK"), ("CONFIG REWRITE", "OK")]);
+    assert_eq!(rewritten(), 0);
+    client.replay(&[("CONFIG SET loglevel notice", "OK"), ("CONFIG REWRITE", "OK")]);
+    eventually("the log says so", || (rewritten() == 1).then_some(()));
+    client.replay(&[("CONFIG GET loglevel", "1) \"loglevel\"\n2) \"notice\"")]);
 }

@@ -3,18 +3,26 @@
 use std::io::{self, IsTerminal};
 
 use mayfly_config::{Level, LogConfig, LogFormat};
+use mayfly_server::SetLogLevel;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::reload;
+use tracing_subscriber::util::SubscriberInitExt;
 
-/// Installs the log of this process. To be called once.
-pub fn install(config: &LogConfig) {
-    let builder = tracing_subscriber::fmt()
-        .with_writer(io::stderr)
-        .with_max_level(filter(config.level))
-        .with_ansi(io::stderr().is_terminal());
+/// Installs the log of this process, once, and returns how to change its level.
+pub fn install(config: &LogConfig) -> SetLogLevel {
+    let (level, handle) = reload::Layer::new(filter(config.level));
+    let lines =
+        tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
+    let log = tracing_subscriber::registry().with(level);
     match config.format {
-        LogFormat::Text => builder.init(),
-        LogFormat::Json => builder.json().flatten_event(true).init(),
+        LogFormat::Text => log.with(lines).init(),
+        LogFormat::Json => log.with(lines.json().flatten_event(true)).init(),
     }
+    Box::new(move |level| {
+        // It fails only once the log is gone.
+        let _ = handle.reload(filter(level));
+    })
 }
 
 fn filter(level: Level) -> LevelFilter {

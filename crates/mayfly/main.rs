@@ -37,9 +37,9 @@ fn main() -> ExitCode {
 }
 
 fn start(loaded: Loaded) -> ExitCode {
-    log::install(&loaded.config.log);
+    let set_log_level = log::install(&loaded.config.log);
     panic::end_process_on_panic();
-    match mayfly_server::run(loaded) {
+    match mayfly_server::run(loaded, set_log_level) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => complain(FAILED, &error.to_string()),
     }

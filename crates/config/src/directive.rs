@@ -58,6 +58,11 @@ impl Directive {
         crate::DIRECTIVES.iter().find(|directive| directive.path == path)
     }
 
+    /// Its name in `CONFIG GET` and `CONFIG SET`: that of Redis, or else its own.
+    pub fn parameter(&self) -> &'static str {
+        self.redis.unwrap_or(self.path)
+    }
+
     /// Its environment variable: `MAYFLY_SERVER__PORT` for `server.port`.
     pub fn environment(&self) -> String {
         format!("MAYFLY_{}__{}", self.section.to_ascii_uppercase(), self.key.to_ascii_uppercase())

@@ -50,7 +50,7 @@ directives! {
         huge_pages: bool = false, Kind::Flag;
         /// How long a shutdown waits for calls in flight and for replies to be written before it closes what is
         /// left. Keep it below the time that the supervisor of the process allows.
-        shutdown_grace_ms: u64 = 10_000, Kind::Integer { min: 0, max: 600_000, unit: "ms" };
+        shutdown_grace_ms: u64 = 10_000, Kind::Integer { min: 0, max: 600_000, unit: "ms" }, live;
         /// What clients have to send with AUTH before anything else. Empty asks for nothing. Never shown; better
         /// given as MAYFLY_SERVER__PASSWORD than written in a file that others read. One given by CONFIG SET is
         /// written into the file by CONFIG REWRITE, as Redis does.
@@ -60,41 +60,41 @@ directives! {
     /// What one client may ask for, hold and leave unread. Each bound is what keeps memory finite.
     limits: LimitsConfig {
         /// How many words one request may have; a longer one is a protocol error.
-        request_words_max: usize = 1_048_576, Kind::Integer { min: 16, max: 16_777_216, unit: "words" };
+        request_words_max: usize = 1_048_576, Kind::Integer { min: 16, max: 16_777_216, unit: "words" }, live;
         /// How long one word of a request may be, so also a key, a field and a value.
         bulk_bytes_max: usize = (512 * MIB) as usize, Kind::Bytes { min: KIB, max: GIB },
-            redis "proto-max-bulk-len";
+            redis "proto-max-bulk-len", live;
         /// How long a request typed by hand may be, one line without lengths.
-        inline_bytes_max: usize = (64 * KIB) as usize, Kind::Bytes { min: 64, max: MIB };
+        inline_bytes_max: usize = (64 * KIB) as usize, Kind::Bytes { min: 64, max: MIB }, live;
         /// How long a whole request may be. At least limits.bulk_bytes_max.
         request_bytes_max: usize = GIB as usize, Kind::Bytes { min: 4 * KIB, max: 2 * GIB },
-            redis "client-query-buffer-limit";
+            redis "client-query-buffer-limit", live;
         /// How many calls of one connection may be in flight before it is read no further. More feed deeper
         /// pipelines, fewer keep one client from filling the shards' queues.
-        pipeline_window: usize = 1_024, Kind::Integer { min: 1, max: 65_536, unit: "calls" };
+        pipeline_window: usize = 1_024, Kind::Integer { min: 1, max: 65_536, unit: "calls" }, live;
         /// How much may wait for a client that does not read its replies; past it the client is closed.
-        output_bytes_max: usize = (256 * MIB) as usize, Kind::Bytes { min: 64 * KIB, max: 16 * GIB };
+        output_bytes_max: usize = (256 * MIB) as usize, Kind::Bytes { min: 64 * KIB, max: 16 * GIB }, live;
         /// How much may wait for a client before its further requests are left unread. At most
         /// limits.output_bytes_max.
-        output_bytes_pause: usize = MIB as usize, Kind::Bytes { min: 4 * KIB, max: GIB };
+        output_bytes_pause: usize = MIB as usize, Kind::Bytes { min: 4 * KIB, max: GIB }, live;
         /// How much may wait for a subscriber that does not read its messages, or for a client in MONITOR; past it
         /// the client is closed.
-        subscriber_bytes_max: usize = (32 * MIB) as usize, Kind::Bytes { min: 64 * KIB, max: 16 * GIB };
+        subscriber_bytes_max: usize = (32 * MIB) as usize, Kind::Bytes { min: 64 * KIB, max: 16 * GIB }, live;
         /// How many commands one transaction may queue; a longer one is refused.
-        transaction_calls_max: usize = 65_536, Kind::Integer { min: 1, max: 1_048_576, unit: "commands" };
+        transaction_calls_max: usize = 65_536, Kind::Integer { min: 1, max: 1_048_576, unit: "commands" }, live;
         /// How much the queued commands of one transaction may hold together; a larger one is refused.
-        transaction_bytes_max: usize = (64 * MIB) as usize, Kind::Bytes { min: KIB, max: GIB };
+        transaction_bytes_max: usize = (64 * MIB) as usize, Kind::Bytes { min: KIB, max: GIB }, live;
         /// How many keys one client may watch for its next transaction.
-        watched_keys_max: usize = 1_024, Kind::Integer { min: 1, max: 1_048_576, unit: "keys" };
+        watched_keys_max: usize = 1_024, Kind::Integer { min: 1, max: 1_048_576, unit: "keys" }, live;
         /// How many keys are remembered for clients that cache them (CLIENT TRACKING). Past it some key is forgotten,
         /// and its clients are told as if it had changed.
         tracked_keys_max: usize = 1_000_000, Kind::Integer { min: 1_000, max: 1_000_000_000, unit: "keys" },
             redis "tracking-table-max-keys";
         /// How many prefixes of keys one client may be told of (CLIENT TRACKING … BCAST).
-        tracked_prefixes_max: usize = 1_024, Kind::Integer { min: 1, max: 65_536, unit: "prefixes" };
+        tracked_prefixes_max: usize = 1_024, Kind::Integer { min: 1, max: 65_536, unit: "prefixes" }, live;
         /// How much is read from one connection before the others get their turn. More suit few clients with deep
         /// pipelines, fewer suit many clients.
-        read_bytes_max: usize = (64 * KIB) as usize, Kind::Bytes { min: KIB, max: 16 * MIB };
+        read_bytes_max: usize = (64 * KIB) as usize, Kind::Bytes { min: KIB, max: 16 * MIB }, live;
     }
 
     /// How hashes are kept in memory.
@@ -102,16 +102,16 @@ directives! {
         /// Up to so many fields a hash is one packed block, the smallest form; a larger one becomes a table. More
         /// save memory and make each look-up longer. 0 packs none.
         packed_fields_max: usize = 128, Kind::Integer { min: 0, max: 4_096, unit: "fields" },
-            redis "hash-max-listpack-entries";
+            redis "hash-max-listpack-entries", live;
         /// Up to so many bytes of fields and values a hash is one packed block; a larger one becomes a table.
-        packed_bytes_max: usize = (4 * KIB) as usize, Kind::Bytes { min: 64, max: 64 * KIB };
+        packed_bytes_max: usize = (4 * KIB) as usize, Kind::Bytes { min: 64, max: 64 * KIB }, live;
     }
 
     /// How hashes whose time has come are given back. They are absent for clients at once in any case.
     expiry: ExpiryConfig {
         /// How many hashes a shard reclaims before it looks at its clients again (130 to 180 ns each). More reclaim
         /// a storm sooner, fewer make calls wait less behind it.
-        slice_entries_max: usize = 256, Kind::Integer { min: 1, max: 65_536, unit: "hashes" };
+        slice_entries_max: usize = 256, Kind::Integer { min: 1, max: 65_536, unit: "hashes" }, live;
     }
 
     /// What subscribers are told of keys.
@@ -135,7 +135,8 @@ directives! {
     /// What is written to standard error.
     log: LogConfig {
         /// How much is logged. debug and trace cost throughput.
-        level: Level = Level::Info, Kind::Word(&["error", "warn", "info", "debug", "trace"]), redis "loglevel";
+        level: Level = Level::Info, Kind::Word(&["error", "warn", "info", "debug", "trace"]), redis "loglevel",
+            live;
         /// The form of a line: text for people, json for collectors.
         format: LogFormat = LogFormat::Text, Kind::Word(&["text", "json"]);
     }

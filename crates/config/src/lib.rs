@@ -22,9 +22,11 @@ mod directives;
 mod error;
 mod file;
 mod load;
+mod output_limits;
 mod redis;
 mod render;
 mod rewrite;
+mod set;
 mod size;
 mod suggest;
 #[cfg(test)]
@@ -38,7 +40,7 @@ pub use directives::{
 };
 pub use error::{ConfigError, Place};
 pub use load::{Loaded, Source, load};
-pub use redis::SetError;
 pub use render::{render_markdown, render_toml};
 pub use rewrite::rewrite;
+pub use set::SetError;
 pub use values::{Level, LogFormat, Secret};

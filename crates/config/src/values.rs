@@ -65,6 +65,12 @@ impl Level {
         }
     }
 
+    /// The level that a word of Redis stands for.
+    pub(crate) fn from_redis(word: &str) -> Option<Self> {
+        let levels = [Self::Warn, Self::Info, Self::Debug, Self::Trace];
+        levels.into_iter().find(|level| level.redis_name().eq_ignore_ascii_case(word))
+    }
+
     /// Redis' nearest word for it, for `CONFIG GET loglevel`. Redis counts one level fewer.
     pub const fn redis_name(self) -> &'static str {
         match self {

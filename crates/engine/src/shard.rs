@@ -109,6 +109,12 @@ impl<A: Clone> Shard<A> {
         }
     }
 
+    /// Changes the limits, for what comes from now on; the number of databases stays.
+    pub fn set_options(&mut self, options: ShardOptions) {
+        self.options = options;
+        self.apply_packed_limits();
+    }
+
     /// Runs a batch at once and returns its replies, or the batch itself while the keyspace is away: then it is
     /// to be queued by [`Shard::accept`]. The short way for sessions on the shard's own thread.
     ///
@@ -136,6 +142,8 @@ impl<A: Clone> Shard<A> {
                 self.counters.tracked(observers.tracking.size());
                 self.keyspace = Some(keyspace);
                 self.observers = Some(observers);
+                // They may have changed while it was away.
+                self.apply_packed_limits();
                 while self.keyspace.is_some()
                     && let Some(work) = self.waiting.pop_front()
                 {
@@ -199,6 +207,13 @@ impl<A: Clone> Shard<A> {
     /// Its number.
     pub fn id(&self) -> ShardId {
         self.id
+    }
+
+    fn apply_packed_limits(&mut self) {
+        let StoreOptions { packed_fields_max, packed_bytes_max, .. } = self.options.store;
+        if let Some(keyspace) = &mut self.keyspace {
+            keyspace.set_packed_limits(packed_fields_max, packed_bytes_max);
+        }
     }
 
     fn perform(&mut self, work: Work<A>, moment: &Moment<'_>, effects: &mut Vec<Effect<A>>) {

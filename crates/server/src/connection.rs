@@ -66,6 +66,8 @@ pub struct Connection {
     socket: TcpStream,
     card: Arc<ClientCard>,
     session: Session,
+    /// Which settings the session has.
+    generation: u64,
     input: BytesMut,
     output: Vec<u8>,
     /// Bytes of `output` that the socket has taken.
@@ -87,12 +89,15 @@ impl Connection {
     pub fn new(thread: Rc<Thread>, socket: TcpStream, card: Arc<ClientCard>) -> Self {
         let authenticated = !thread.host.config().server.password.is_set();
         let client = ClientState::new(Arc::clone(&card), authenticated);
-        let session = Session::new(client, thread.router.clone(), thread.session_options.clone());
+        thread.refresh();
+        let (options, generation) = (thread.settings().session.clone(), thread.settings().generation);
+        let session = Session::new(client, thread.router.clone(), options);
         Connection {
             thread,
             socket,
             card,
             session,
+            generation,
             input: BytesMut::new(),
             output: Vec::new(),
             written: 0,
@@ -108,6 +113,7 @@ impl Connection {
     /// Moves bytes in both directions as far as they go; ready when the connection is over.
     fn drive(&mut self, context: &Context<Self>, task: &mut std::task::Context<'_>) -> Poll<Ended> {
         for _ in 0..BURSTS_A_TURN {
+            self.refresh();
             if self.card.disconnected.load(Acquire) {
                 return Poll::Ready(Ended::Disconnected);
             }
@@ -138,6 +144,16 @@ impl Connection {
         }
         task.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Takes the settings anew if they have changed.
+    fn refresh(&mut self) {
+        self.thread.refresh();
+        let settings = self.thread.settings();
+        if self.generation != settings.generation {
+            self.generation = settings.generation;
+            self.session.set_options(settings.session.clone());
+        }
     }
 
     fn take_replies(&mut self) {
@@ -259,17 +275,18 @@ impl Connection {
     }
 
     fn output_bytes_max(&self) -> usize {
-        let limits = &self.thread.host.loaded.config.limits;
+        let settings = self.thread.settings();
+        let limits = &settings.config.limits;
         let is_listening = self.session.subscriptions() > 0 || self.session.is_monitor();
         if is_listening { limits.subscriber_bytes_max } else { limits.output_bytes_max }
     }
 
     fn output_bytes_pause(&self) -> usize {
-        self.thread.host.loaded.config.limits.output_bytes_pause
+        self.thread.settings().config.limits.output_bytes_pause
     }
 
     fn read_bytes_max(&self) -> usize {
-        self.thread.host.loaded.config.limits.read_bytes_max
+        self.thread.settings().config.limits.read_bytes_max
     }
 
     /// Closes the connection if its client has been silent for too long, else looks again when that could be.

@@ -1,9 +1,10 @@
 //! The process as commands and metrics see it: config, clients, counters, clock, shutdown.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{
-    AtomicU16,
-    Ordering::{Relaxed, Release},
+    AtomicU16, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
 };
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
@@ -12,6 +13,7 @@ use mayfly_config::{Config, Directive, Loaded, Place, SetError, Source, rewrite}
 use mayfly_engine::{EventClasses, SharedEventClasses, ThreadCounters};
 use tokio::sync::watch;
 
+use crate::SetLogLevel;
 use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::config_file;
@@ -44,6 +46,9 @@ pub struct ServerHost {
     /// Rates and peaks.
     pub samples: Samples,
     config: RwLock<Arc<Config>>,
+    /// How often it has changed.
+    generation: AtomicU64,
+    log_level: LogLevel,
     /// What `CONFIG SET` has set, by path.
     set_since_start: Mutex<BTreeMap<&'static str, &'static Directive>>,
     /// Where the counters stood when `CONFIG RESETSTAT` was said.
@@ -57,7 +62,7 @@ impl ServerHost {
     ///
     /// # Errors
     /// The system has no random numbers for the run id.
-    pub fn new(loaded: Loaded, shards: u16) -> Result<Self, getrandom::Error> {
+    pub fn new(loaded: Loaded, shards: u16, set_log_level: SetLogLevel) -> Result<Self, getrandom::Error> {
         let mut random = [0; 20];
         getrandom::fill(&mut random)?;
         Ok(ServerHost {
@@ -72,6 +77,8 @@ impl ServerHost {
             events: SharedEventClasses::new(event_classes(&loaded.config)),
             shards: OnceLock::new(),
             config: RwLock::new(Arc::new(loaded.config.clone())),
+            generation: AtomicU64::new(0),
+            log_level: LogLevel(set_log_level),
             set_since_start: Mutex::default(),
             facts_at_reset: Mutex::default(),
             loaded,
@@ -82,6 +89,12 @@ impl ServerHost {
     /// data.
     pub fn config(&self) -> Arc<Config> {
         Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How often the config has changed. Whoever has taken it looks here whether it is to be taken again.
+    #[inline]
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Acquire)
     }
 
     /// Resolves when a shutdown has been asked for.
@@ -127,7 +140,11 @@ impl Host for ServerHost {
         let timeout_changes = now.idle_timeout_seconds != then.idle_timeout_seconds;
         self.clients.set_connections_max(then.connections_max);
         self.events.set(event_classes(&changed));
+        if changed.log.level != config.log.level {
+            (self.log_level.0)(changed.log.level);
+        }
         *config = Arc::new(changed);
+        self.generation.fetch_add(1, Release);
         drop(config);
         self.set_since_start().extend(directives.into_iter().map(|directive| (directive.path, directive)));
         if timeout_changes {
@@ -258,6 +275,15 @@ impl ServerHost {
             micros: self.total(|thread| thread.command(command.id).nanos.sum()) / 1_000,
         });
         facts.filter(|command| command.calls > 0).collect()
+    }
+}
+
+/// How to change how much is logged.
+struct LogLevel(SetLogLevel);
+
+impl fmt::Debug for LogLevel {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("LogLevel")
     }
 }
 

@@ -30,6 +30,7 @@ mod listener;
 mod metrics;
 mod monitors;
 mod sampler;
+mod settings;
 mod shard;
 mod shutdown;
 mod system;
@@ -41,10 +42,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use actix::Actor;
 use actix_rt::{Arbiter, System};
 use mayfly_command::{MAYFLY_VERSION, Router, ShardId};
-use mayfly_config::Loaded;
-use mayfly_engine::{SessionOptions, Shard, ShardOptions, TransactionLimits};
-use mayfly_resp::RequestLimits;
-use mayfly_store::{KeyHasher, StoreOptions};
+use mayfly_config::{Level, Loaded};
+use mayfly_engine::{Shard, ShardOptions};
+use mayfly_store::KeyHasher;
 
 pub use error::StartError;
 use host::ServerHost;
@@ -54,11 +54,14 @@ pub use metrics::markdown as metrics_markdown;
 use shard::{Connect, ShardActor};
 use thread::{ShardPeer, Thread};
 
+/// Changes how much is logged from here on.
+pub type SetLogLevel = Box<dyn Fn(Level) + Send + Sync>;
+
 /// Runs the server until a signal or `SHUTDOWN` ends it.
 ///
 /// # Errors
 /// What keeps it from starting; see [`StartError`].
-pub fn run(loaded: Loaded) -> Result<(), StartError> {
+pub fn run(loaded: Loaded, set_log_level: SetLogLevel) -> Result<(), StartError> {
     system::prepare(&loaded.config.server);
     // Taken before any thread is started, so that a taken port leaves nothing behind.
     let client_listeners = listener::bind_clients(&loaded)?;
@@ -67,7 +70,7 @@ pub fn run(loaded: Loaded) -> Result<(), StartError> {
         false => None,
     };
     let shards = shard_count(&loaded);
-    let host = Arc::new(ServerHost::new(loaded, shards)?);
+    let host = Arc::new(ServerHost::new(loaded, shards, set_log_level)?);
     let hasher = KeyHasher::from_seed(getrandom::u64()?);
     let router = Router::new(hasher, shards);
     System::new().block_on(async move {
@@ -120,35 +123,7 @@ fn start_shards(
     host: &Arc<ServerHost>,
     router: &Router,
 ) -> Result<(Vec<Arbiter>, Vec<ShardPeer>), StartError> {
-    let config = &host.loaded.config;
-    let session_options = SessionOptions {
-        request: RequestLimits {
-            words_max: config.limits.request_words_max as u32,
-            bulk_bytes_max: config.limits.bulk_bytes_max as u32,
-            inline_bytes_max: config.limits.inline_bytes_max as u32,
-            request_bytes_max: config.limits.request_bytes_max as u32,
-        },
-        window: config.limits.pipeline_window,
-        output_bytes_max: config.limits.output_bytes_max,
-        transaction: TransactionLimits {
-            calls_max: config.limits.transaction_calls_max,
-            bytes_max: config.limits.transaction_bytes_max,
-        },
-        watched_keys_max: config.limits.watched_keys_max,
-        monitor_bytes_max: config.limits.subscriber_bytes_max,
-        tracked_prefixes_max: config.limits.tracked_prefixes_max,
-    };
-    let shard_options = ShardOptions {
-        store: StoreOptions {
-            databases: config.server.databases as u16,
-            packed_fields_max: config.hash.packed_fields_max as u32,
-            packed_bytes_max: config.hash.packed_bytes_max as u32,
-        },
-        slice_entries_max: config.expiry.slice_entries_max,
-        output_bytes_max: config.limits.output_bytes_max,
-        events: host.events.clone(),
-        tracked_keys_max: config.limits.tracked_keys_max.div_ceil(usize::from(router.shards())),
-    };
+    let shard_options = settings::shard_options(&host.loaded.config, &host.events, host.counters.len());
     let mut arbiters = Vec::new();
     let mut peers = Vec::new();
     for id in router.all() {
@@ -159,7 +134,7 @@ fn start_shards(
             id,
             Arc::clone(host),
             router.clone(),
-            (session_options.clone(), shard_options.clone()),
+            shard_options.clone(),
             Arc::clone(&depth),
             getrandom::u64()?,
         );
@@ -178,14 +153,14 @@ fn start_shard(
     id: ShardId,
     host: Arc<ServerHost>,
     router: Router,
-    (session_options, shard_options): (SessionOptions, ShardOptions),
+    shard_options: ShardOptions,
     depth: Arc<AtomicU64>,
     seed: u64,
 ) -> actix::Addr<ShardActor> {
     ShardActor::start_in_arbiter(&arbiter.handle(), move |_| {
         let counters = Arc::clone(&host.counters[id.index()]);
         let shard = Shard::new(id, router.clone(), shard_options, seed, Arc::clone(&counters));
-        ShardActor::new(Thread::new(host, router, session_options, shard, counters), depth)
+        ShardActor::new(Thread::new(host, router, shard, counters), depth)
     })
 }
 

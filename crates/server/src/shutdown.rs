@@ -51,7 +51,7 @@ pub async fn shut_down(
     shards: &[ShardPeer],
     arbiters: Vec<Arbiter>,
 ) {
-    let grace_ms = host.loaded.config.server.shutdown_grace_ms;
+    let grace_ms = host.config().server.shutdown_grace_ms;
     tracing::info!(reason, connections = host.clients.connected(), grace_ms, "stopping");
     for listener in accepting {
         listener.abort();

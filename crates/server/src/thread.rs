@@ -3,7 +3,7 @@
 //! One shard actor and many connection actors live on a thread. They take turns on it, so a `RefCell` guards what
 //! they share and no borrow is ever held across a turn.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, Ref, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -13,14 +13,14 @@ use bytes::BytesMut;
 use hashbrown::HashMap;
 use mayfly_command::{Router, ShardId};
 use mayfly_engine::{
-    Batch, Effect, Moment, Outgoing, Redirect, Replies, SessionOptions, Shard, Surroundings, ThreadCounters,
-    Work,
+    Batch, Effect, Moment, Outgoing, Redirect, Replies, Shard, Surroundings, ThreadCounters, Work,
 };
 use mayfly_store::{Reclaimed, UnixMillis};
 use tokio::sync::Notify;
 
 use crate::connection::{Answer, Connection, Deliver};
 use crate::host::ServerHost;
+use crate::settings::{Settings, shard_options};
 use crate::shard::{Accept, HandOver, ShardActor};
 
 /// Where replies are sent.
@@ -32,8 +32,6 @@ pub struct Thread {
     pub host: Arc<ServerHost>,
     /// From keys to shards.
     pub router: Router,
-    /// Limits of sessions.
-    pub session_options: SessionOptions,
     /// Counters of this thread.
     pub counters: Arc<ThreadCounters>,
     /// The connections that live here, by client id.
@@ -42,6 +40,7 @@ pub struct Thread {
     pub input: Cell<BytesMut>,
     /// The same for replies.
     pub output: Cell<Vec<u8>>,
+    settings: RefCell<Settings>,
     shard_id: ShardId,
     shard: RefCell<Shard<ReplyTo>>,
     shards: OnceCell<Vec<ShardPeer>>,
@@ -72,14 +71,13 @@ impl Thread {
     pub fn new(
         host: Arc<ServerHost>,
         router: Router,
-        session_options: SessionOptions,
         shard: Shard<ReplyTo>,
         counters: Arc<ThreadCounters>,
     ) -> Rc<Self> {
         Rc::new(Thread {
+            settings: RefCell::new(Settings::now(&host)),
             host,
             router,
-            session_options,
             counters,
             connections: RefCell::default(),
             input: Cell::default(),
@@ -100,6 +98,22 @@ impl Thread {
     /// Makes the other shards known; once, before the first connection.
     pub fn connect(&self, shards: Vec<ShardPeer>) {
         assert!(self.shards.set(shards).is_ok(), "shards are connected once");
+    }
+
+    /// The settings that hold.
+    pub fn settings(&self) -> Ref<'_, Settings> {
+        self.settings.borrow()
+    }
+
+    /// Takes the settings anew if they have changed.
+    #[inline]
+    pub fn refresh(&self) {
+        if self.settings.borrow().generation != self.host.generation() {
+            let settings = Settings::now(&self.host);
+            let options = shard_options(&settings.config, &self.host.events, self.host.counters.len());
+            *self.settings.borrow_mut() = settings;
+            self.shard.borrow_mut().set_options(options);
+        }
     }
 
     /// Runs `feed` with what a session needs of its surroundings.
@@ -245,6 +259,7 @@ impl Thread {
     }
 
     fn with_moment<R>(&self, work: impl FnOnce(&mut Shard<ReplyTo>, &Moment<'_>) -> R) -> R {
+        self.refresh();
         let clock = &self.host.clock;
         let mut shard = self.shard.borrow_mut();
         let moment = Moment { now: clock.now(), host: &*self.host, stopwatch: &|| clock.nanos() };

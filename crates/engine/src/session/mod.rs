@@ -159,6 +159,13 @@ impl Session {
         session
     }
 
+    /// Changes the limits, for what is decoded from now on.
+    pub fn set_options(&mut self, options: SessionOptions) {
+        self.decoder.set_limits(options.request);
+        self.monitoring.set_bytes_max(options.monitor_bytes_max);
+        self.options = options;
+    }
+
     /// Decodes whole requests from `buffer` as far as the window allows, answers those that need no data, and
     /// appends to `outgoing` what is to be delivered, in this order.
     pub fn feed(

@@ -38,6 +38,11 @@ impl Monitoring {
         Monitoring { bytes_max, ..Monitoring::default() }
     }
 
+    /// Changes the limit.
+    pub(super) fn set_bytes_max(&mut self, bytes_max: usize) {
+        self.bytes_max = bytes_max;
+    }
+
     /// Shows a request to those who monitor, unless Redis would not: what is for operators is left out, passwords
     /// are redacted.
     #[cold]

@@ -1,0 +1,69 @@
+//! The settings that a thread works with: what sessions and shards take from the config, taken anew when
+//! `CONFIG SET` has changed it.
+
+use std::sync::Arc;
+
+use mayfly_config::Config;
+use mayfly_engine::{SessionOptions, ShardOptions, SharedEventClasses, TransactionLimits};
+use mayfly_resp::RequestLimits;
+use mayfly_store::StoreOptions;
+
+use crate::host::ServerHost;
+
+/// What one thread knows of the config.
+#[derive(Debug)]
+pub struct Settings {
+    /// How often the config had been changed when it was taken.
+    pub generation: u64,
+    /// The config.
+    pub config: Arc<Config>,
+    /// Of it, the limits of sessions.
+    pub session: SessionOptions,
+}
+
+impl Settings {
+    /// Those that hold now.
+    pub fn now(host: &ServerHost) -> Self {
+        // Before the config: one that changes in between is taken again.
+        let generation = host.generation();
+        let config = host.config();
+        Settings { generation, session: session_options(&config), config }
+    }
+}
+
+/// The limits of sessions.
+pub fn session_options(config: &Config) -> SessionOptions {
+    let limits = &config.limits;
+    SessionOptions {
+        request: RequestLimits {
+            words_max: limits.request_words_max as u32,
+            bulk_bytes_max: limits.bulk_bytes_max as u32,
+            inline_bytes_max: limits.inline_bytes_max as u32,
+            request_bytes_max: limits.request_bytes_max as u32,
+        },
+        window: limits.pipeline_window,
+        output_bytes_max: limits.output_bytes_max,
+        transaction: TransactionLimits {
+            calls_max: limits.transaction_calls_max,
+            bytes_max: limits.transaction_bytes_max,
+        },
+        watched_keys_max: limits.watched_keys_max,
+        monitor_bytes_max: limits.subscriber_bytes_max,
+        tracked_prefixes_max: limits.tracked_prefixes_max,
+    }
+}
+
+/// The limits of one of so many shards. The events are shared by all of them.
+pub fn shard_options(config: &Config, events: &SharedEventClasses, shards: usize) -> ShardOptions {
+    ShardOptions {
+        store: StoreOptions {
+            databases: config.server.databases as u16,
+            packed_fields_max: config.hash.packed_fields_max as u32,
+            packed_bytes_max: config.hash.packed_bytes_max as u32,
+        },
+        slice_entries_max: config.expiry.slice_entries_max,
+        output_bytes_max: config.limits.output_bytes_max,
+        events: events.clone(),
+        tracked_keys_max: config.limits.tracked_keys_max.div_ceil(shards),
+    }
+}
