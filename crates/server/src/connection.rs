@@ -2,7 +2,7 @@
 //!
 //! One future drives the socket in both directions. It reads while the session decodes and the client reads its
 //! replies; otherwise it stops reading, the kernel's buffers fill, and the client is stopped from sending more.
-//! Actix polls that future after each message too, so that replies leave in the turn they come in.
+//! Actix polls that future once the mailbox is empty, so that replies leave in the turn they come in.
 
 use std::net::Shutdown;
 use std::pin::Pin;
@@ -13,7 +13,7 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use actix::fut::ActorFuture;
-use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, SpawnHandle};
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture};
 use bytes::{Bytes, BytesMut};
 use mayfly_command::{ClientCard, ClientState};
 use mayfly_engine::{Outgoing, Push, Replies, Session};
@@ -31,6 +31,9 @@ const OWN_INPUT_BYTES_MAX: usize = 4 * 1024;
 
 /// Bursts a connection handles before others on its thread have a turn.
 const BURSTS_A_TURN: usize = 16;
+
+/// Bytes of messages from which on they are sent before more are taken.
+const PUSHED_BYTES_PAUSE: usize = 64 * 1024;
 
 /// Capacity above which an emptied reply buffer is given back to the allocator.
 const OUTPUT_CAPACITY_MAX: usize = 256 * 1024;
@@ -289,6 +292,14 @@ impl Connection {
         self.thread.settings().config.limits.read_bytes_max
     }
 
+    /// Once much is to be sent, it is sent before the next message is taken, and others on the thread have a turn.
+    /// Actix would go on as long as messages come, and [`Drive`] would never see the limit that they pass.
+    fn relieve(&mut self, context: &mut Context<Self>) {
+        if self.session.pushed_bytes() > PUSHED_BYTES_PAUSE {
+            context.wait(tokio::task::yield_now().into_actor(self));
+        }
+    }
+
     /// Closes the connection if its client has been silent for too long, else looks again when that could be.
     fn watch_idleness(&mut self, context: &mut Context<Self>) {
         if let Some(watch) = self.idle_watch.take() {
@@ -384,12 +395,13 @@ impl Handler<Deliver> for Connection {
     type Result = ();
 
     /// It leaves as replies do.
-    fn handle(&mut self, Deliver(push): Deliver, _: &mut Self::Context) {
+    fn handle(&mut self, Deliver(push): Deliver, context: &mut Self::Context) {
         if let Some(redirect) = self.session.push(push)
             && !self.thread.redirect(redirect)
         {
             self.session.redirect_is_broken();
         }
+        self.relieve(context);
     }
 }
 
@@ -397,8 +409,9 @@ impl Handler<Observe> for Connection {
     type Result = ();
 
     /// The lines leave as replies do.
-    fn handle(&mut self, Observe(lines): Observe, _: &mut Self::Context) {
+    fn handle(&mut self, Observe(lines): Observe, context: &mut Self::Context) {
         self.session.observe(&lines);
+        self.relieve(context);
     }
 }
 

@@ -265,6 +265,11 @@ impl Session {
         self.overflowed |= self.pushed.len() > self.options.output_bytes_max;
     }
 
+    /// Bytes of messages that have not been drained.
+    pub fn pushed_bytes(&self) -> usize {
+        self.pushed.len()
+    }
+
     /// How many channels and patterns the client listens to.
     pub fn subscriptions(&self) -> usize {
         self.subscriptions
