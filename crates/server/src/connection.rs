@@ -215,12 +215,21 @@ impl Connection {
         let mut outgoing = std::mem::take(&mut self.outgoing);
         thread.with_surroundings(|surroundings| self.session.feed(input, surroundings, &mut outgoing));
         for delivery in outgoing.drain(..) {
-            if let Some(replies) = thread.dispatch(delivery, || context.address()) {
-                self.session.accept(replies);
+            if let Some(answered) = thread.dispatch(delivery, || context.address()) {
+                answered.invalidations.into_iter().for_each(|push| self.push(push));
+                self.session.accept(answered.replies);
             }
         }
         self.outgoing = outgoing;
         input.len() != before
+    }
+
+    fn push(&mut self, push: Push) {
+        if let Some(redirect) = self.session.push(push)
+            && !self.thread.redirect(redirect)
+        {
+            self.session.redirect_is_broken();
+        }
     }
 
     /// Keeps unused input without keeping a large buffer for a few bytes.
@@ -396,11 +405,7 @@ impl Handler<Deliver> for Connection {
 
     /// It leaves as replies do.
     fn handle(&mut self, Deliver(push): Deliver, context: &mut Self::Context) {
-        if let Some(redirect) = self.session.push(push)
-            && !self.thread.redirect(redirect)
-        {
-            self.session.redirect_is_broken();
-        }
+        self.push(push);
         self.relieve(context);
     }
 }

@@ -13,7 +13,7 @@ use bytes::BytesMut;
 use hashbrown::HashMap;
 use mayfly_command::{Router, ShardId};
 use mayfly_engine::{
-    Batch, Effect, Moment, Outgoing, Redirect, Replies, Shard, Surroundings, ThreadCounters, Work,
+    Batch, Effect, Moment, Outgoing, Push, Redirect, Replies, Shard, Surroundings, ThreadCounters, Work,
 };
 use mayfly_store::{Reclaimed, UnixMillis};
 use tokio::sync::Notify;
@@ -25,6 +25,15 @@ use crate::shard::{Accept, HandOver, ShardActor};
 
 /// Where replies are sent.
 pub type ReplyTo = Addr<Connection>;
+
+/// What a batch that ran at once has for the session that sent it.
+pub struct Answered {
+    /// The replies to it.
+    pub replies: Replies,
+    /// What the client caches and has changed itself. It leaves together with the replies: a client that has its
+    /// reply must not find its own change missing in its cache.
+    pub invalidations: Vec<Push>,
+}
 
 /// What the actors of one thread share.
 pub struct Thread {
@@ -130,7 +139,7 @@ impl Thread {
 
     /// Delivers what a session sent off. A batch for this thread's own shard runs at once and its replies are
     /// returned; everything else goes by message.
-    pub fn dispatch(&self, outgoing: Outgoing, reply_to: impl Fn() -> ReplyTo) -> Option<Replies> {
+    pub fn dispatch(&self, outgoing: Outgoing, reply_to: impl Fn() -> ReplyTo) -> Option<Answered> {
         match outgoing {
             Outgoing::Batch(shard, batch) if shard == self.shard_id => self.run_here(batch, reply_to),
             Outgoing::Batch(shard, batch) => {
@@ -227,12 +236,23 @@ impl Thread {
 
     #[allow(clippy::result_large_err, reason = "the batch comes back to who tried, by value")]
     #[allow(clippy::result_large_err, reason = "the batch goes back to who tried, by value")]
-    fn run_here(&self, batch: Batch, reply_to: impl Fn() -> ReplyTo) -> Option<Replies> {
-        let mut effects = Vec::new();
+    fn run_here(&self, batch: Batch, reply_to: impl Fn() -> ReplyTo) -> Option<Answered> {
+        let (client, mut effects) = (batch.client, Vec::new());
         let ran = self.with_moment(|shard, moment| shard.run(batch, &reply_to, moment, &mut effects));
+        let is_own = |effect: &mut Effect<ReplyTo>| match effect {
+            Effect::Push(_, listener, Push::Invalidate(_)) => *listener == client,
+            _ => false,
+        };
+        let own = effects.extract_if(.., is_own);
+        let invalidations = own
+            .filter_map(|effect| match effect {
+                Effect::Push(_, _, push) => Some(push),
+                _ => None,
+            })
+            .collect();
         self.carry_out(effects);
         match ran {
-            Ok(replies) => Some(replies),
+            Ok(replies) => Some(Answered { replies, invalidations }),
             Err(batch) => {
                 self.accept(Work::Batch(batch, reply_to()));
                 None
