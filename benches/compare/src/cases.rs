@@ -132,3 +132,40 @@ fn script() -> Way {
     let words = ["EVALSHA", DIGEST, "1", "session:{n}", "f", VALUE, TTL];
     Way { name: "EVALSHA", operation: Operation::new(&[words.to_vec()]) }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::{Case, Program};
+
+    #[test]
+    fn every_way_is_whole_requests_about_one_key_each_with_the_one_asterisk_that_the_echo_counts() {
+        for case in Case::value_variants() {
+            for program in [Program::Mayfly, Program::Redis, Program::Valkey, Program::Kevy, Program::Echo] {
+                let ways = case.ways(program);
+                assert!(ways.len() == 1 || *case == Case::SetAndTtl);
+                for way in ways {
+                    let mut bytes = Vec::new();
+                    way.operation.append(123_456, &mut bytes);
+                    let text = String::from_utf8(bytes).unwrap();
+                    assert_eq!(text.matches('*').count(), way.operation.replies(), "{text}");
+                    assert!(text.starts_with('*') && text.ends_with("\r\n"));
+                    assert!(text.contains(":0000123456") || *case == Case::Ping, "{text}");
+                    assert!(!text.contains('{'), "{text}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn hsetex_is_the_form_of_five_words() {
+        let mut bytes = Vec::new();
+        Case::SetAndTtl.ways(Program::Mayfly)[0].operation.append(7, &mut bytes);
+        let text = String::from_utf8(bytes).unwrap();
+        assert!(
+            text.starts_with("*5\r\n$6\r\nHSETEX\r\n$18\r\nsession:0000000007\r\n$1\r\nf\r\n$32\r\n"),
+            "{text}"
+        );
+    }
+}

@@ -173,6 +173,9 @@ impl Record {
     }
 
     fn add(&mut self, question: &str, result: Value) -> Result<()> {
+        if result.is_null() {
+            return Ok(());
+        }
         self.results["results"][question] = result;
         println!();
         match &self.path {

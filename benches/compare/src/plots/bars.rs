@@ -24,6 +24,7 @@ struct Bar {
 }
 
 impl Bars {
+    /// A panel without bars.
     pub fn new(title: &str, logarithmic: bool) -> Self {
         Bars { title: title.to_owned(), logarithmic, groups: Vec::new(), bars: Vec::new() }
     }

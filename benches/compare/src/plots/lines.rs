@@ -19,6 +19,7 @@ pub struct Lines {
 }
 
 impl Lines {
+    /// A picture without points.
     pub fn new(title: &str, waited_seconds: f64) -> Self {
         let (series, places, points) = (Vec::new(), Vec::new(), Vec::new());
         Lines { title: title.to_owned(), waited_seconds, series, places, points }
@@ -35,6 +36,7 @@ impl Lines {
         self.points.push((series.to_owned(), place, seconds));
     }
 
+    /// The file.
     pub fn draw(&self) -> String {
         let high = (self.waited_seconds * 2.0).max(10.0);
         let (top, bottom) = (HEAD + TITLE, HEAD + TITLE + PLOT);

@@ -20,16 +20,21 @@ pub struct Paper {
 /// Where a text stands relative to its point.
 #[derive(Clone, Copy)]
 pub enum Anchor {
+    /// It begins there.
     Start,
+    /// Its middle is there.
     Middle,
+    /// It ends there.
     End,
 }
 
 impl Paper {
+    /// An empty sheet.
     pub fn new(height: f64) -> Self {
         Paper { body: String::new(), height }
     }
 
+    /// Writes a text; the class is one of the style, or empty.
     pub fn text(&mut self, x: f64, y: f64, anchor: Anchor, class: &str, text: &str) {
         let anchor = match anchor {
             Anchor::Start => "start",
@@ -42,6 +47,7 @@ impl Paper {
         ));
     }
 
+    /// Draws a line of the grid.
     pub fn horizontal(&mut self, x: f64, y: f64, width: f64) {
         self.write(format_args!("<path d=\"M{x:.1} {y:.1}h{width:.1}\" class=\"grid\"/>"));
     }
@@ -64,6 +70,7 @@ impl Paper {
         ));
     }
 
+    /// Draws a line through points.
     pub fn line(&mut self, points: &[(f64, f64)], colour: &str) {
         let points: Vec<_> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
         let points = points.join(" ");
@@ -82,6 +89,7 @@ impl Paper {
         }
     }
 
+    /// The file.
     pub fn finish(self) -> String {
         let Paper { body, height } = self;
         format!(

@@ -57,6 +57,9 @@ pub fn run(common: &mut Common, options: &Options, random: &mut Rng) -> Result<V
             }));
         }
     }
+    if results.is_empty() {
+        return Ok(Value::Null);
+    }
     println!("Threads of the peers: geometric mean of HSET and HGET at pipelines of {:?}", options.pipelines);
     report::table(&["server", "threads", "ops/s", ""], &rows);
     Ok(Value::Array(results))

@@ -98,3 +98,14 @@ fn threads(text: &str) -> Result<(Program, u16)> {
         None => bail!("the peers are redis, valkey and kevy"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Program, threads};
+
+    #[test]
+    fn threads_are_those_of_a_peer() {
+        assert_eq!(threads("kevy=2").unwrap(), (Program::Kevy, 2));
+        assert!(["mayfly=2", "redis", "redis=many"].iter().all(|text| threads(text).is_err()));
+    }
+}
