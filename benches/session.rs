@@ -13,8 +13,8 @@ use bytes::BytesMut;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use mayfly_command::{ClientCard, ClientState, Host, HostFacts, Router, ShardId};
 use mayfly_engine::{
-    Effect, Moment, Outgoing, Session, SessionOptions, Shard, ShardOptions, Surroundings, ThreadCounters,
-    Work,
+    Effect, Moment, Outgoing, Pauses, Session, SessionOptions, Shard, ShardOptions, Surroundings,
+    ThreadCounters, Work,
 };
 use mayfly_resp::{Protocol, ReplyWriter};
 use mayfly_store::{KeyHasher, UnixMillis};
@@ -107,6 +107,7 @@ impl World {
             stopwatch: &stopwatch,
             counters: &self.counters,
             is_monitored: false,
+            pauses: &Pauses::default(),
         };
         let moment = Moment { now: NOW, host: &Nowhere, stopwatch: &stopwatch };
         self.output.clear();

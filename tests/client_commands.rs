@@ -113,3 +113,84 @@ fn messages_come_although_replies_are_off() {
     client.replay(&[("PUBLISH news today", "(integer) 1")]);
     assert!(listener.receive().to_string().contains("today"));
 }
+
+#[test]
+fn a_pause_of_writes_holds_them_until_it_is_ended() {
+    for shards in SHARD_COUNTS {
+        let server = Server::start(shards);
+        let mut operator = server.connect();
+        operator.replay(&[("HSET h f 1", "(integer) 1"), ("CLIENT PAUSE 1000000 WRITE", "OK")]);
+        let (mut writer, id) = connect(&server);
+        // Inline and with quotes: such a request must not be read twice.
+        writer.send(b"HSET h \"f\\x41\" 'two words'\r\nHGET h fA\r\nMULTI\r\nHGET h f\r\nEXEC\r\n");
+        let (mut publisher, _) = connect(&server);
+        publisher.send(&["MULTI", "HGET h f", "EXEC", "PUBLISH a x", "PING"].map(encode_line).concat());
+        assert_eq!(publisher.receive().to_string(), "OK");
+        assert_eq!(publisher.receive().to_string(), "QUEUED");
+        assert_eq!(publisher.receive().to_string(), "1) \"1\"");
+        eventually("both are held", || {
+            let info = operator.run("INFO clients").to_string();
+            info.contains("blocked_clients:2").then_some(())
+        });
+        let list = operator.run(&format!("CLIENT LIST ID {id}")).to_string();
+        assert!(list.contains("flags=b "), "{list}");
+        operator.replay(&[
+            ("HGETALL h", "1) \"f\"\n2) \"1\""),
+            ("HSET h", "(error) ERR wrong number of arguments for 'hset' command"),
+            ("CLIENT UNPAUSE", "OK"),
+        ]);
+        for expected in ["(integer) 1", "\"two words\"", "OK", "QUEUED", "1) \"1\""] {
+            assert_eq!(writer.receive().to_string(), expected);
+        }
+        assert_eq!(publisher.receive().to_string(), "(integer) 0");
+        assert_eq!(publisher.receive().to_string(), "PONG");
+    }
+}
+
+#[test]
+fn a_transaction_that_would_write_is_held_and_one_that_would_not_is_not() {
+    let server = Server::start(4);
+    let (mut operator, mut writer) = (server.connect(), server.connect());
+    writer.replay(&[("MULTI", "OK"), ("HSET h f 1", "QUEUED")]);
+    operator.replay(&[("CLIENT PAUSE 1000000 WRITE", "OK")]);
+    writer.send(&encode_line("EXEC"));
+    eventually("it is held", || {
+        operator.run("INFO clients").to_string().contains("blocked_clients:1").then_some(())
+    });
+    operator.replay(&[("EXISTS h", "(integer) 0"), ("CLIENT UNPAUSE", "OK")]);
+    assert_eq!(writer.receive().to_string(), "1) (integer) 1");
+}
+
+#[test]
+fn a_pause_of_all_holds_everything_and_ends_by_itself() {
+    for shards in SHARD_COUNTS {
+        let server = Server::start(shards);
+        let (mut operator, mut other) = (server.connect(), server.connect());
+        operator.send(&["PING", "CLIENT PAUSE 100", "PING"].map(encode_line).concat());
+        assert_eq!(operator.receive().to_string(), "PONG");
+        assert_eq!(operator.receive().to_string(), "OK");
+        // Also the one who would end it, as in Redis; wrong requests are refused at once.
+        other.send(&["NONSENSE", "CLIENT UNPAUSE", "HSET h f 1"].map(encode_line).concat());
+        assert!(other.receive().is_error());
+        for expected in ["OK", "(integer) 1"] {
+            assert_eq!(other.receive().to_string(), expected);
+        }
+        assert_eq!(operator.receive().to_string(), "PONG");
+        operator.replay(&[("CLIENT PAUSE 0", "OK"), ("PING", "PONG")]);
+    }
+}
+
+#[test]
+fn held_requests_are_carried_out_before_the_end() {
+    let mut server = Server::start(2);
+    let (mut operator, mut writer) = (server.connect(), server.connect());
+    operator.replay(&[("CLIENT PAUSE 1000000 WRITE", "OK")]);
+    writer.send(&encode_line("HSET h f 1"));
+    eventually("it is held", || {
+        operator.run("INFO clients").to_string().contains("blocked_clients:1").then_some(())
+    });
+    server.signal(rustix::process::Signal::TERM);
+    assert_eq!(writer.receive().to_string(), "(integer) 1");
+    writer.expect_closed();
+    assert_eq!(server.exit_code(), 0);
+}

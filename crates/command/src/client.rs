@@ -139,6 +139,8 @@ pub struct ClientCard {
     pub redirect: AtomicI64,
     /// Number of the thread it lives on.
     pub thread: AtomicU16,
+    /// A request of it is held by `CLIENT PAUSE`.
+    pub is_held: AtomicBool,
     /// Somebody has closed it: nothing more is read of it.
     pub disconnected: AtomicBool,
     names: Mutex<ClientNames>,
@@ -179,6 +181,7 @@ impl ClientCard {
             tracking: AtomicU8::new(0),
             redirect: AtomicI64::new(-1),
             thread: AtomicU16::new(0),
+            is_held: AtomicBool::new(false),
             disconnected: AtomicBool::new(false),
             names: Mutex::default(),
         }

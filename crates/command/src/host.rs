@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use mayfly_store::UnixMillis;
+
 use crate::client::ClientCard;
 
 /// The process that a command runs in.
@@ -43,11 +45,26 @@ pub trait Host: Send + Sync {
     /// Closes these clients: nothing that they send from here on is read.
     fn disconnect(&self, _: &[Arc<ClientCard>]) {}
 
+    /// Holds requests that are read from here on, until then. A process without clients has nothing to hold.
+    fn pause(&self, _until: UnixMillis, _what: Pause) {}
+
+    /// Ends what [`Host::pause`] has begun.
+    fn unpause(&self) {}
+
     /// Numbers and facts for `INFO`.
     fn facts(&self) -> HostFacts;
 
     /// Begins an orderly shutdown; returns at once.
     fn shutdown(&self);
+}
+
+/// Which requests are held.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pause {
+    /// Those that write.
+    Writes,
+    /// All.
+    All,
 }
 
 /// What `INFO` says about the process.
@@ -69,6 +86,8 @@ pub struct HostFacts {
     pub connections_max: u64,
     /// Open connections.
     pub connections: u64,
+    /// Clients of which a request is held.
+    pub blocked_clients: u64,
     /// Connections since the start.
     pub connections_total: u64,
     /// Connections refused since the start.

@@ -3,6 +3,8 @@
 use mayfly_command::{Command, Words};
 use mayfly_resp::Span;
 
+use crate::pauses::is_writing;
+
 /// Limits of one transaction, from the config.
 #[derive(Clone, Copy, Debug)]
 pub struct TransactionLimits {
@@ -52,6 +54,11 @@ impl Transaction {
             self.bytes.extend_from_slice(word);
         }
         true
+    }
+
+    /// Whether one of the requests writes.
+    pub fn would_write(&self) -> bool {
+        self.requests.iter().any(|request| is_writing(request.command))
     }
 
     /// The requests, in order.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use mayfly_command::{ClientCard, ClientState, Host, HostFacts, Router, ShardId};
 use mayfly_engine::{
-    Batch, Effect, EventClasses, Moment, Outgoing, Push, Session, SessionOptions, Shard, ShardOptions,
-    SharedEventClasses, Surroundings, ThreadCounters, Work,
+    Batch, Effect, EventClasses, Moment, Outgoing, Pauses, Push, Session, SessionOptions, Shard,
+    ShardOptions, SharedEventClasses, Surroundings, ThreadCounters, Work,
 };
 use mayfly_resp::ReplyReader;
 use mayfly_store::{Key, KeyHasher, UnixMillis};
@@ -92,6 +92,7 @@ impl Fixture {
             stopwatch: &|| 0,
             counters: &self.counters,
             is_monitored: false,
+            pauses: &Pauses::default(),
         };
         let mut outgoing = Vec::new();
         self.session.feed(&mut self.input, &surroundings, &mut outgoing);

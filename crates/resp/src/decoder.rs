@@ -50,6 +50,10 @@ pub struct Decoder {
     words: Vec<Span>,
     /// End of the last whole request.
     consumed: usize,
+    /// Where it begins.
+    request_start: usize,
+    /// End of a request that was put back, to be found again by the next decode.
+    held: Option<usize>,
     /// End of what is understood: the next header, or the bulk behind the last header.
     cursor: usize,
     /// No line end lies between `cursor` and here.
@@ -72,6 +76,8 @@ impl Decoder {
             authenticated: true,
             words: Vec::new(),
             consumed: 0,
+            request_start: 0,
+            held: None,
             cursor: 0,
             scanned: 0,
             words_missing: 0,
@@ -104,6 +110,11 @@ impl Decoder {
     /// What is wrong with the request, if no further byte could mend it.
     #[inline]
     pub fn decode(&mut self, buffer: &mut [u8]) -> Result<Decoded, ProtocolError> {
+        if let Some(end) = self.held.take() {
+            self.consumed = end;
+            return Ok(Decoded::Request);
+        }
+        self.request_start = self.consumed;
         let visible = buffer.len().min(BURST_BYTES_MAX);
         let buffer = &mut buffer[..visible];
         self.wanted = 0;
@@ -133,6 +144,12 @@ impl Decoder {
         if self.words_missing == 0 { &self.words } else { &[] }
     }
 
+    /// Puts the request just decoded back: the next decode finds it again, also behind a
+    /// [`Decoder::take_burst`], which leaves it in the buffer.
+    pub fn hold(&mut self) {
+        self.held = Some(std::mem::replace(&mut self.consumed, self.request_start));
+    }
+
     /// Bytes of the buffer used up by whole requests so far.
     #[inline]
     pub fn consumed(&self) -> usize {
@@ -154,9 +171,11 @@ impl Decoder {
         }
         self.cursor -= taken;
         self.scanned = self.scanned.saturating_sub(taken);
-        if self.words_missing > 0 {
+        self.request_start = self.request_start.saturating_sub(taken);
+        self.held = self.held.map(|end| end - taken);
+        if self.words_missing > 0 || self.held.is_some() {
             for word in &mut self.words {
-                // A word of the partial request lies behind the bytes taken, all within 4 GiB.
+                // A word of the partial or held request lies behind the bytes taken, all within 4 GiB.
                 word.start -= taken as u32;
             }
         }

@@ -14,6 +14,8 @@ struct Piece {
     eager: bool,
     /// Takes the burst at the end of the piece.
     take: bool,
+    /// Holds every request, and takes the burst before it, if there is one.
+    hold: bool,
 }
 
 /// Decodes `bytes` in the given pieces (the rest in one), resolving every span in the burst it came with.
@@ -23,12 +25,17 @@ fn decode_in_pieces(bytes: &[u8], pieces: &[Piece]) -> Result<Vec<Request>, Prot
     let mut requests = Vec::new();
     let mut pending: Vec<Vec<Span>> = Vec::new();
     let mut rest = bytes;
-    let end = Piece { bytes: bytes.len(), eager: false, take: true };
+    let end = Piece { bytes: bytes.len(), eager: false, take: true, hold: false };
     for piece in pieces.iter().chain([&end]) {
         let (head, tail) = rest.split_at(piece.bytes.min(rest.len()));
         buffer.extend_from_slice(head);
         rest = tail;
         while decoder.decode(&mut buffer)? == Decoded::Request {
+            if piece.hold {
+                decoder.hold();
+                resolve(&mut decoder, &mut buffer, &mut pending, &mut requests);
+                assert_eq!(decoder.decode(&mut buffer), Ok(Decoded::Request));
+            }
             pending.push(decoder.words().to_vec());
             if piece.eager {
                 resolve(&mut decoder, &mut buffer, &mut pending, &mut requests);
@@ -103,11 +110,11 @@ fn every_split_gives_the_same_words() {
         assert_eq!(decode_in_pieces(&bytes, &[]).unwrap(), expected, "{shown}");
         for at in 0..=bytes.len() {
             for (eager, take) in [(false, false), (false, true), (true, false)] {
-                let pieces = [Piece { bytes: at, eager, take }];
+                let pieces = [Piece { bytes: at, eager, take, hold: eager }];
                 assert_eq!(decode_in_pieces(&bytes, &pieces).unwrap(), expected, "{shown} cut at {at}");
             }
         }
-        let single_bytes = vec![Piece { bytes: 1, eager: false, take: true }; bytes.len()];
+        let single_bytes = vec![Piece { bytes: 1, eager: false, take: true, hold: false }; bytes.len()];
         assert_eq!(decode_in_pieces(&bytes, &single_bytes).unwrap(), expected, "{shown} byte by byte");
     }
 }
@@ -170,7 +177,12 @@ fn quote(words: &[Vec<u8>]) -> Vec<u8> {
 }
 
 fn any_piece() -> impl Strategy<Value = Piece> {
-    (0usize..60, any::<bool>(), any::<bool>()).prop_map(|(bytes, eager, take)| Piece { bytes, eager, take })
+    (0usize..60, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(bytes, eager, take, hold)| Piece {
+        bytes,
+        eager,
+        take,
+        hold,
+    })
 }
 
 proptest! {

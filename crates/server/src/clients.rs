@@ -74,6 +74,11 @@ impl Clients {
         self.cards().values().filter(|card| card.tracking.load(Relaxed) != 0).count() as u64
     }
 
+    /// Clients of which a request is held.
+    pub fn held(&self) -> u64 {
+        self.cards().values().filter(|card| card.is_held.load(Relaxed)).count() as u64
+    }
+
     /// Clients since the start.
     pub fn accepted(&self) -> u64 {
         self.accepted.load(Relaxed)

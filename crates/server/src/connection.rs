@@ -22,7 +22,7 @@ use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio_util::io::poll_read_buf;
 
-use crate::shard::{UNBOUNDED_MAILBOX, WatchIdleness};
+use crate::shard::{Resume, UNBOUNDED_MAILBOX, WatchIdleness};
 use crate::thread::Thread;
 
 /// Unread bytes up to this many are moved to a small buffer of the connection's own, so that a slow sender does
@@ -37,6 +37,10 @@ const PUSHED_BYTES_PAUSE: usize = 64 * 1024;
 
 /// Capacity above which an emptied reply buffer is given back to the allocator.
 const OUTPUT_CAPACITY_MAX: usize = 256 * 1024;
+
+/// A held request is looked at again after this time at the earliest and the latest.
+const PAUSE_LOOK_MIN: Duration = Duration::from_millis(1);
+const PAUSE_LOOK_MAX: Duration = Duration::from_secs(3_600);
 
 /// Replies to a batch of this connection.
 #[derive(Message)]
@@ -82,6 +86,8 @@ pub struct Connection {
     /// Writing has failed: there is nobody to reply to.
     deaf: Option<std::io::Error>,
     paused: bool,
+    /// When to look next whether a held request may go on.
+    pause_alarm: Option<SpawnHandle>,
     /// When to look next whether the client has been silent for too long.
     idle_watch: Option<SpawnHandle>,
     outgoing: Vec<Outgoing>,
@@ -108,13 +114,14 @@ impl Connection {
             draining: false,
             deaf: None,
             paused: false,
+            pause_alarm: None,
             idle_watch: None,
             outgoing: Vec::new(),
         }
     }
 
     /// Moves bytes in both directions as far as they go; ready when the connection is over.
-    fn drive(&mut self, context: &Context<Self>, task: &mut std::task::Context<'_>) -> Poll<Ended> {
+    fn drive(&mut self, context: &mut Context<Self>, task: &mut std::task::Context<'_>) -> Poll<Ended> {
         for _ in 0..BURSTS_A_TURN {
             self.refresh();
             if self.card.disconnected.load(Acquire) {
@@ -133,6 +140,7 @@ impl Connection {
             if self.unsent() == 0 && (self.session.is_finished() || self.input_is_over()) {
                 return Poll::Ready(self.deaf.take().map_or(Ended::Finished, Ended::Failed));
             }
+            self.await_pause(context);
             if !self.session.may_decode() || self.unsent() > self.output_bytes_pause() {
                 self.pause();
                 return Poll::Pending;
@@ -142,7 +150,10 @@ impl Connection {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Ended::Failed(error)),
                 Poll::Pending if self.draining => self.session.close(),
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => {
+                    self.await_pause(context);
+                    return Poll::Pending;
+                }
             }
         }
         task.waker().wake_by_ref();
@@ -278,8 +289,15 @@ impl Connection {
         }
     }
 
+    /// Has a held request looked at again when its pause is over.
+    fn await_pause(&mut self, context: &mut Context<Self>) {
+        let Some(until) = self.session.held_until().filter(|_| self.pause_alarm.is_none()) else { return };
+        let wait = self.thread.host.clock.until(until).clamp(PAUSE_LOOK_MIN, PAUSE_LOOK_MAX);
+        self.pause_alarm = Some(context.notify_later(Resume, wait));
+    }
+
     fn input_is_over(&self) -> bool {
-        self.ended && self.session.waiting() == 0
+        self.ended && self.session.waiting() == 0 && self.session.held_until().is_none()
     }
 
     fn unsent(&self) -> usize {
@@ -324,6 +342,10 @@ impl Connection {
         match u64::try_from(left) {
             Ok(left @ 1..) => {
                 self.idle_watch = Some(context.run_later(Duration::from_millis(left), Self::watch_idleness));
+            }
+            // It is not the client that is silent.
+            _ if self.session.held_until().is_some() => {
+                self.idle_watch = Some(context.run_later(Duration::from_secs(timeout), Self::watch_idleness));
             }
             _ => context.stop(),
         }
@@ -432,6 +454,18 @@ impl Handler<WatchIdleness> for Connection {
 
     fn handle(&mut self, _: WatchIdleness, context: &mut Self::Context) {
         self.watch_idleness(context);
+    }
+}
+
+impl Handler<Resume> for Connection {
+    type Result = ();
+
+    /// [`Drive`] is polled after this and lets the session decode.
+    fn handle(&mut self, _: Resume, context: &mut Self::Context) {
+        if let Some(alarm) = self.pause_alarm.take() {
+            context.cancel_future(alarm);
+        }
+        self.session.resume();
     }
 }
 

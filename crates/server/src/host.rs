@@ -8,9 +8,10 @@ use std::sync::atomic::{
 };
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
-use mayfly_command::{ClientCard, CommandFacts, Host, HostFacts, ShardFacts, Table};
+use mayfly_command::{ClientCard, CommandFacts, Host, HostFacts, Pause, ShardFacts, Table};
 use mayfly_config::{Config, Directive, Loaded, Place, SetError, Source, rewrite};
-use mayfly_engine::{EventClasses, SharedEventClasses, ThreadCounters};
+use mayfly_engine::{EventClasses, Pauses, SharedEventClasses, ThreadCounters};
+use mayfly_store::UnixMillis;
 use tokio::sync::watch;
 
 use crate::SetLogLevel;
@@ -19,7 +20,7 @@ use crate::clock::Clock;
 use crate::config_file;
 use crate::monitors::Monitors;
 use crate::sampler::Samples;
-use crate::shard::{Disconnect, WatchIdleness};
+use crate::shard::{Disconnect, Resume, WatchIdleness};
 use crate::system;
 use crate::thread::ShardPeer;
 
@@ -37,6 +38,8 @@ pub struct ServerHost {
     pub clock: Clock,
     /// Who is connected.
     pub clients: Clients,
+    /// Which requests are held.
+    pub pauses: Pauses,
     /// Who monitors.
     pub monitors: Monitors,
     /// Counters of every shard's thread.
@@ -67,6 +70,7 @@ impl ServerHost {
         getrandom::fill(&mut random)?;
         Ok(ServerHost {
             clients: Clients::new(loaded.config.server.connections_max),
+            pauses: Pauses::default(),
             monitors: Monitors::default(),
             clock: Clock::start(),
             counters: (0..shards).map(|_| Arc::default()).collect(),
@@ -178,6 +182,17 @@ impl Host for ServerHost {
         Ok(())
     }
 
+    fn pause(&self, until: UnixMillis, what: Pause) {
+        self.pauses.begin(self.clock.now(), until, what);
+    }
+
+    fn unpause(&self) {
+        self.pauses.end();
+        for shard in self.shards.get().into_iter().flatten() {
+            shard.address.do_send(Resume);
+        }
+    }
+
     fn reset_statistics(&self, shards: ShardFacts) {
         self.samples.resident_bytes_max.store(0, Relaxed);
         let mut at_reset = self.facts_at_reset.lock().unwrap_or_else(PoisonError::into_inner);
@@ -253,6 +268,7 @@ impl ServerHost {
             output_bytes_total: self.total(|thread| thread.output_bytes.get()),
             errors_total: self.total(ThreadCounters::errors),
             tracking_clients: self.clients.tracking(),
+            blocked_clients: self.clients.held(),
             tracked_keys: self.total(|thread| thread.tracked_keys.get()),
             tracked_items: self.total(|thread| thread.tracked_items.get()),
             // The same on every shard.

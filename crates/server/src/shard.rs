@@ -45,6 +45,11 @@ pub struct DrainConnections;
 #[rtype(result = "()")]
 pub struct WatchIdleness;
 
+/// A pause may be over: every connection of this thread is to look whether its next request is still held.
+#[derive(Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Resume;
+
 /// Those of these clients that live on this thread are to be closed at once.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -164,6 +169,16 @@ impl Handler<WatchIdleness> for ShardActor {
     fn handle(&mut self, watch: WatchIdleness, _: &mut Self::Context) {
         for connection in self.thread.connections.borrow().values() {
             connection.do_send(watch);
+        }
+    }
+}
+
+impl Handler<Resume> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, resume: Resume, _: &mut Self::Context) {
+        for connection in self.thread.connections.borrow().values() {
+            connection.do_send(resume);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_rt::Arbiter;
+use mayfly_command::Host;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 
@@ -58,6 +59,8 @@ pub async fn shut_down(
         // Only when it is gone nobody new is let in; then those who are in are told to finish.
         let _ = listener.await;
     }
+    // Requests that were received are carried out, those that were held too.
+    host.unpause();
     for shard in shards {
         shard.address.do_send(DrainConnections);
     }

@@ -134,6 +134,7 @@ impl Thread {
             stopwatch: &|| clock.nanos(),
             counters: &self.counters,
             is_monitored: self.host.monitors.is_any(),
+            pauses: &self.host.pauses,
         })
     }
 

@@ -11,8 +11,8 @@ use bytes::BytesMut;
 use fastrand::Rng;
 use mayfly_command::{ClientCard, ClientState, Router, ShardId};
 use mayfly_engine::{
-    Batch, CallKind, Effect, Moment, Outgoing, Push, Replies, Session, SessionOptions, Shard, ShardOptions,
-    Surroundings, ThreadCounters, Work,
+    Batch, CallKind, Effect, Moment, Outgoing, Pauses, Push, Replies, Session, SessionOptions, Shard,
+    ShardOptions, Surroundings, ThreadCounters, Work,
 };
 use mayfly_store::{KeyHasher, UnixMillis};
 
@@ -357,6 +357,7 @@ impl World {
             stopwatch: &|| nanos(now_micros),
             counters: &self.counters[connection.home.index()],
             is_monitored: false,
+            pauses: &Pauses::default(),
         };
         session.feed(&mut connection.input, &surroundings, &mut outgoing);
         if session.waiting() > self.session_options.window {

@@ -14,6 +14,7 @@ mod tracking;
 use bytes::BytesMut;
 use mayfly_command::{ClientState, Command, Host, Router, ShardId};
 use mayfly_resp::{Decoded, Decoder, Protocol, RequestLimits};
+use mayfly_store::UnixMillis;
 use monitor::Monitoring;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -22,6 +23,7 @@ use crate::counters::ThreadCounters;
 use crate::lanes::Lanes;
 use crate::meter::{Meter, Stopwatch};
 use crate::observers::WatchFlag;
+use crate::pauses::Pauses;
 use crate::subscriptions::{Message, Push};
 use crate::transaction::{Transaction, TransactionLimits};
 pub use tracking::Redirect;
@@ -86,6 +88,8 @@ pub struct Surroundings<'a> {
     pub counters: &'a ThreadCounters,
     /// Whether anybody monitors.
     pub is_monitored: bool,
+    /// Which requests are held.
+    pub pauses: &'a Pauses,
 }
 
 /// One client's conversation.
@@ -120,6 +124,8 @@ pub struct Session {
     pushed: Vec<u8>,
     /// What shards are to forget; it leaves behind the batches of its burst, which it ends.
     forgets: Vec<Outgoing>,
+    /// A request is held until then, or until somebody ends the pause.
+    held_until: Option<UnixMillis>,
     /// The burst at hand ends with a request that decides what the next one may be.
     subscribing: bool,
     monitoring: Monitoring,
@@ -149,6 +155,7 @@ impl Session {
             is_deaf: false,
             pushed: Vec::new(),
             forgets: Vec::new(),
+            held_until: None,
             subscribing: false,
             monitoring: Monitoring::new(options.monitor_bytes_max),
             client,
@@ -182,6 +189,7 @@ impl Session {
         while self.may_decode() {
             match self.decoder.decode(buffer) {
                 Ok(Decoded::Incomplete) => break,
+                Ok(Decoded::Request) if self.is_held(buffer, surroundings) => self.decoder.hold(),
                 Ok(Decoded::Request) => {
                     calls += 1;
                     self.begin_reply();
@@ -291,6 +299,7 @@ impl Session {
         !self.client.closing
             && !self.joint_in_flight
             && !self.subscribing
+            && self.held_until.is_none()
             && self.forgets.is_empty()
             && !self.overflowed
             && self.lanes.waiting() < self.options.window
@@ -306,6 +315,18 @@ impl Session {
     /// Whether more replies wait than the limit allows: the client is to be closed at once.
     pub fn is_overflowed(&self) -> bool {
         self.overflowed
+    }
+
+    /// Until when a request is held by `CLIENT PAUSE`, if one is: then, or when the pause is ended, the session is
+    /// to be [resumed](Session::resume).
+    pub fn held_until(&self) -> Option<UnixMillis> {
+        self.held_until
+    }
+
+    /// Lets it look again whether its next request is held.
+    pub fn resume(&mut self) {
+        self.held_until = None;
+        self.client.card.is_held.store(false, Relaxed);
     }
 
     /// Calls that wait for their replies.

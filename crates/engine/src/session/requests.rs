@@ -3,10 +3,11 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use mayfly_command::{
-    ClientState, Command, CommandError, Flags, ReplyMode, Router, Run, SessionContext, ShardId, Step, Table,
-    Words,
+    ClientState, Command, CommandError, Flags, Pause, ReplyMode, Router, Run, SessionContext, ShardId, Step,
+    Table, Words,
 };
 use mayfly_resp::{Protocol, ReplyWriter, Span};
+use mayfly_store::UnixMillis;
 
 use super::conversation::{is_queued, is_subscribing};
 use super::{Session, Surroundings};
@@ -14,7 +15,9 @@ use crate::batch::{Batch, Call, CallKind, ReplyRoom};
 use crate::counters::ThreadCounters;
 use crate::meter::Meter;
 use crate::observers::WatchFlag;
+use crate::pauses::is_writing;
 use crate::router::{Route, route};
+use crate::transaction::Transaction;
 
 impl Session {
     pub(super) fn take_request(
@@ -81,6 +84,32 @@ impl Session {
             let words = Words::new(buffer, self.decoder.words());
             self.monitoring.show(&self.client, command, words, surroundings.now_micros);
         }
+    }
+
+    /// Whether the request just decoded has to wait for the end of a pause. One that is refused does not.
+    #[inline]
+    pub(super) fn is_held(&mut self, buffer: &[u8], surroundings: &Surroundings<'_>) -> bool {
+        let now = UnixMillis(surroundings.now_micros / 1_000);
+        let Some((what, until)) = surroundings.pauses.get(now) else { return false };
+        let Some(command) = self.allowed_command(buffer, surroundings) else { return false };
+        let is_exec = matches!(command.spec.run, Run::Step(Step::Exec));
+        let would_write = is_writing(command)
+            || (is_exec && self.transaction.as_ref().is_some_and(Transaction::would_write));
+        let is_held = what == Pause::All || would_write;
+        if is_held {
+            self.held_until = Some(until);
+            self.client.card.is_held.store(true, Relaxed);
+        }
+        is_held
+    }
+
+    #[cold]
+    fn allowed_command(
+        &mut self,
+        buffer: &[u8],
+        surroundings: &Surroundings<'_>,
+    ) -> Option<&'static Command> {
+        self.look_up(buffer, surroundings).and_then(|command| self.allow(command)).ok()
     }
 
     /// The call that the request just decoded is; where its words lie is filled in with the batch.

@@ -50,6 +50,7 @@ fn flags(card: &ClientCard) -> String {
     let flags = [
         ('O', card.is_monitor.load(Relaxed)),
         ('P', card.subscriptions.load(Relaxed) > 0),
+        ('b', card.is_held.load(Relaxed)),
         ('t', tracking & TrackingMarks::ON != 0),
         ('R', tracking & TrackingMarks::BROKEN != 0),
         ('B', tracking & TrackingMarks::BROADCASTS != 0),

@@ -11,12 +11,14 @@ mod line;
 mod list;
 mod no_evict;
 mod no_touch;
+mod pause;
 mod reply;
 mod setinfo;
 pub(super) mod setname;
 mod tracking;
 mod trackinginfo;
 mod unblock;
+mod unpause;
 
 use crate::argument::Argument;
 use crate::context::SessionContext;
@@ -42,12 +44,14 @@ pub static SPEC: Spec = Spec {
         &list::SPEC,
         &no_evict::SPEC,
         &no_touch::SPEC,
+        &pause::SPEC,
         &reply::SPEC,
         &setinfo::SPEC,
         &setname::SPEC,
         &tracking::SPEC,
         &trackinginfo::SPEC,
         &unblock::SPEC,
+        &unpause::SPEC,
         &HELP,
     ]),
     ..Spec::BLANK

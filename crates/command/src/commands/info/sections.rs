@@ -96,10 +96,10 @@ fn clients(facts: &Facts, text: &mut String) {
     field(text, "cluster_connections", 0);
     field(text, "maxclients", facts.host.connections_max);
     field(text, "tracking_clients", facts.host.tracking_clients);
+    field(text, "blocked_clients", facts.host.blocked_clients);
     zeros(
         text,
         &[
-            "blocked_clients",
             "pubsub_clients",
             "watching_clients",
             "clients_in_timeout_table",
