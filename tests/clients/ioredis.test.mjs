@@ -193,6 +193,32 @@ for (const protocol of [2, 3]) {
       await subscriber.quit();
     });
 
+    test('a subscriber hears what another connection of its client caches', async () => {
+      // ioredis has no cache of its own and drops the pushes of RESP3: invalidations are redirected, as in RESP2.
+      const subscriber = new Redis({ port: server.port, protocol: 2 });
+      const heard = [];
+      subscriber.on('message', (channel, keys) => heard.push([channel, keys && `${keys}`]));
+      const number = await subscriber.client('ID');
+      await subscriber.subscribe('__redis__:invalidate');
+      const reader = client.duplicate();
+      await reader.call('CLIENT', 'TRACKING', 'ON', 'REDIRECT', number);
+      await client.hset('user', 'visits', 1);
+      await reader.hgetall('user');
+      await client.hincrby('user', 'visits', 1);
+      await waitUntil('the write is heard', () => heard.length === 1);
+      assert.equal((await reader.hgetall('user')).visits, '2');
+      await client.pexpire('user', 200);
+      await waitUntil('the TTL is heard', () => heard.length === 2);
+      await reader.hgetall('user');
+      await waitUntil('the expiry is heard', () => heard.length === 3);
+      assert.deepEqual(heard, Array(3).fill(['__redis__:invalidate', 'user']));
+      await client.flushall();
+      await waitUntil('the flush is heard', () => heard.length === 4);
+      assert.ok(!heard[3][1], 'it names no key');
+      await reader.quit();
+      await subscriber.quit();
+    });
+
     test('the payload of DUMP restores what it was made of', async () => {
       await client.hset('source', { name: 'Ada', visits: 42 });
       assert.equal(await client.restore('copy', 60_000, await client.dumpBuffer('source')), 'OK');

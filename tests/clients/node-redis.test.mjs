@@ -267,3 +267,48 @@ for (const RESP of [2, 3]) {
     });
   });
 }
+
+describe('its client-side cache, in RESP3', () => {
+  let writer, reader;
+  before(async () => {
+    writer = await createClient({ url: url(server.port) }).connect();
+    reader = await createClient({ url: url(server.port), RESP: 3, clientSideCache: { maxEntries: 100 } }).connect();
+  });
+  beforeEach(async () => {
+    await writer.flushAll();
+    await writer.hSet('user', { name: 'Ada', visits: 1 });
+    await waitUntil('the hash is read', async () => (await read()).visits === '1');
+  });
+  after(async () => {
+    await reader.close();
+    await writer.close();
+  });
+
+  const read = async () => ({ ...(await reader.hGetAll('user')) });
+  const asked = async () => Number((await writer.info('commandstats')).match(/cmdstat_hgetall:calls=(\d+)/)[1]);
+
+  test('what was read is not asked for again', async () => {
+    await read();
+    const before = await asked();
+    for (let reading = 0; reading < 100; reading++) assert.deepEqual(await read(), { name: 'Ada', visits: '1' });
+    assert.equal(await asked(), before);
+  });
+
+  test('writes of another client are seen', async () => {
+    for (let visits = 2; visits < 20; visits++) {
+      await writer.hIncrBy('user', 'visits', 1);
+      await waitUntil('the write is seen', async () => (await read()).visits === `${visits}`);
+    }
+  });
+
+  test('the expiry of a hash is seen', async () => {
+    await writer.pExpire('user', 200);
+    await waitUntil('the hash expires', async () => (await read()).name === undefined);
+    assert.equal(await writer.exists('user'), 0);
+  });
+
+  test('a flush is seen', async () => {
+    await writer.flushAll();
+    await waitUntil('the flush is seen', async () => (await read()).name === undefined);
+  });
+});

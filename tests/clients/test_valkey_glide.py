@@ -1,10 +1,11 @@
 """valkey-glide with asyncio, in RESP2 and RESP3."""
 
 import asyncio
+import re
 import unittest
 
 import glide
-from glide import Batch, GlideClient, GlideClientConfiguration, NodeAddress, ProtocolVersion
+from glide import Batch, ClientSideCache, GlideClient, GlideClientConfiguration, NodeAddress, ProtocolVersion
 from mayfly import WAIT_SECONDS, Mayfly
 
 SUBSCRIBED = GlideClientConfiguration.PubSubSubscriptions
@@ -73,6 +74,39 @@ class Default(Case):
                 await client.publish("back", "news")
                 await asyncio.sleep(0.01)
         self.assertEqual((back.channel, back.message), (b"news", b"back"))
+
+
+    async def test_its_cache_hears_of_changes(self) -> None:
+        writer = await self.connect()
+        await writer.flushall()
+        cache = ClientSideCache.create(
+            max_cache_kb=100, entry_ttl_ms=0, enable_metrics=True, server_assisted=True
+        )
+        reader = await self.connect(client_side_cache=cache)
+
+        async def seen(expected: dict[bytes, bytes]) -> None:
+            async with asyncio.timeout(WAIT_SECONDS):
+                while await reader.hgetall("user") != expected:
+                    await asyncio.sleep(0.01)
+
+        async def asked() -> int:
+            stats = await writer.custom_command(["INFO", "commandstats"])
+            return int(re.search(rb"cmdstat_hgetall:calls=(\d+)", stats)[1])
+
+        await writer.hset("user", {"name": "Ada"})
+        await seen({b"name": b"Ada"})
+        before = await asked()
+        for _ in range(100):
+            self.assertEqual(await reader.hgetall("user"), {b"name": b"Ada"})
+        self.assertEqual(await asked(), before)
+        await writer.hset("user", {"name": "Bob"})
+        await seen({b"name": b"Bob"})
+        await writer.custom_command(["PEXPIRE", "user", "200"])
+        await seen({})
+        await writer.hset("user", {"name": "Ada"})
+        await seen({b"name": b"Ada"})
+        await writer.flushall()
+        await seen({})
 
 
 class Cases:

@@ -51,6 +51,9 @@ async fn main() -> Result<(), Failure> {
         transactions(&mut report, &client).await?;
         channels(&mut report, &client, &builder.build_subscriber_client()?).await?;
         reconnects(&mut report, &client, &builder).await?;
+        if resp == "3" {
+            tracking(&mut report, &client).await?;
+        }
         client.quit().await?;
     }
     report.end();
@@ -240,6 +243,28 @@ fn heard(channel: &str, message: &str) -> (String, String) {
 async fn next(messages: &mut Receiver<Message>) -> Result<(String, String), Failure> {
     let message = timeout(PATIENCE, messages.recv()).await??;
     Ok((message.channel.to_string(), message.value.convert()?))
+}
+
+/// fred has no cache of its own; it hands on what a program's cache is to be told.
+async fn tracking(report: &mut Report, client: &Client) -> Result<(), Failure> {
+    let reader = client.clone_new();
+    reader.init().await?;
+    let mut invalidations = reader.invalidation_rx();
+    reader.start_tracking(Vec::<String>::new(), false, false, false, false).await?;
+    let _: i64 = client.hset("cached", ("visits", 1)).await?;
+    for (what, change) in [("a write", "HINCRBY"), ("a new TTL", "PEXPIRE"), ("the expiry", "")] {
+        let _: Value = reader.hgetall("cached").await?;
+        match change {
+            "HINCRBY" => client.hincrby("cached", "visits", 1).await?,
+            "PEXPIRE" => client.pexpire("cached", 200, None).await?,
+            _ => (),
+        }
+        let invalidation = timeout(PATIENCE, invalidations.recv()).await??;
+        report.expect(&format!("{what} is told to a cache"), vec![Key::from("cached")], invalidation.keys);
+    }
+    reader.stop_tracking().await?;
+    reader.quit().await?;
+    Ok(())
 }
 
 /// It reconnects only with a policy; the server closes the connections.

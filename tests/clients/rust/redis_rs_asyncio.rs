@@ -7,7 +7,11 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::try_join_all;
 use redis::aio::{ConnectionManagerConfig, MultiplexedConnection, PubSub};
-use redis::{AsyncCommands, Client, PushInfo, PushKind, RedisResult, cmd, from_redis_value, pipe};
+use redis::caching::CacheConfig;
+use redis::{
+    AsyncCommands, AsyncConnectionConfig, Client, PushInfo, PushKind, RedisResult, cmd, from_redis_value,
+    pipe,
+};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::time::{sleep, timeout};
 
@@ -32,6 +36,7 @@ pub async fn run(report: &mut Report, client: &Client, resp: &str) -> Result<(),
     reconnects(report, client).await?;
     if resp == "3" {
         subscribes_again(report, client, &mut redis).await?;
+        caches(report, client, &mut redis).await?;
     }
     Ok(())
 }
@@ -181,4 +186,41 @@ async fn subscribes_again(
     let words: Vec<String> = message.await??.into_iter().map(from_redis_value).collect::<Result<_, _>>()?;
     report.expect("it listens again", vec!["news".to_owned(), "back".to_owned()], words);
     Ok(())
+}
+
+/// The cache of redis-rs, which Mayfly tells of changes.
+async fn caches(
+    report: &mut Report,
+    client: &Client,
+    redis: &mut MultiplexedConnection,
+) -> Result<(), Failure> {
+    let config = AsyncConnectionConfig::new().set_cache_config(CacheConfig::new());
+    let mut reader = client.get_multiplexed_async_connection_with_config(&config).await?;
+    let user = [("name", "Ada"), ("visits", "1")];
+    let () = redis.hset_multiple("cached", &user).await?;
+    for _ in 0..100 {
+        let _: Option<i64> = reader.hget("cached", "visits").await?;
+    }
+    let statistics = reader.get_cache_statistics().ok_or("a connection without a cache")?;
+    report.expect("what was read is not asked for again", (99, 1), (statistics.hit, statistics.miss));
+    let _: i64 = redis.hincr("cached", "visits", 1).await?;
+    report.expect("a write of another client is seen", true, reads(&mut reader, Some(2)).await?);
+    let _: bool = redis.pexpire("cached", 200).await?;
+    report.expect("the expiry of a hash is seen", true, reads(&mut reader, None).await?);
+    let () = redis.hset_multiple("cached", &user).await?;
+    report.expect("a new hash is seen", true, reads(&mut reader, Some(1)).await?);
+    let () = cmd("FLUSHALL").query_async(redis).await?;
+    report.expect("a flush is seen", true, reads(&mut reader, None).await?);
+    Ok(())
+}
+
+/// Whether the cached field comes to be read as that.
+async fn reads(reader: &mut MultiplexedConnection, expected: Option<i64>) -> RedisResult<bool> {
+    let waited = timeout(PATIENCE, async {
+        while reader.hget::<_, _, Option<i64>>("cached", "visits").await? != expected {
+            sleep(Duration::from_millis(10)).await;
+        }
+        Ok(())
+    });
+    waited.await.map_or(Ok(false), |done| done.map(|()| true))
 }
