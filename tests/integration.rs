@@ -14,6 +14,7 @@ mod configuration;
 mod connections;
 mod documents;
 mod hang_up;
+mod info;
 mod limits;
 mod metrics;
 mod monitor;

@@ -122,8 +122,31 @@ pub struct HostFacts {
     pub user_seconds: f64,
     /// Where the shards stood when the statistics were reset.
     pub shards_at_reset: ShardFacts,
+    /// Kilobytes received in the last second, a second.
+    pub input_kilobytes_per_second: f64,
+    /// Kilobytes sent in the last second, a second.
+    pub output_kilobytes_per_second: f64,
+    /// Clients that listen to something.
+    pub listening_clients: u64,
+    /// Clients that watch keys.
+    pub watching_clients: u64,
+    /// Keys that they watch together, one that several watch each time.
+    pub watched_keys: u64,
+    /// Channels, patterns and shard channels that somebody listens to.
+    pub channels: [u64; 3],
+    /// Clients closed because they did not read.
+    pub output_overflows: u64,
+    /// Errors that were answered, by code.
+    pub errors_by_code: Vec<(&'static str, u64)>,
     /// Calls, errors and microseconds of each command that was called, by full name.
     pub commands: Vec<CommandFacts>,
+}
+
+impl HostFacts {
+    /// Errors of one code.
+    pub fn errors_of(&self, code: &str) -> u64 {
+        self.errors_by_code.iter().find(|(known, _)| *known == code).map_or(0, |(_, count)| *count)
+    }
 }
 
 /// What all shards have counted together since the start.
@@ -150,4 +173,6 @@ pub struct CommandFacts {
     pub errors: u64,
     /// Microseconds of all calls together.
     pub micros: u64,
+    /// How many calls took how many nanoseconds together, by their length, ascending.
+    pub nanos: Vec<(u64, u64)>,
 }

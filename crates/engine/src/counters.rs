@@ -6,10 +6,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use mayfly_command::{CommandId, Table};
+use mayfly_command::{ChannelKind, CommandId, Table};
 
+use crate::observers::Observers;
 use crate::tally::Tally;
-use crate::tracking::TrackingSize;
 
 /// A number that one thread adds to and others read.
 #[derive(Debug, Default)]
@@ -42,6 +42,20 @@ impl Counter {
     }
 }
 
+/// First words of errors. Any other counts as the first.
+pub const ERROR_CODES: [&str; 10] = [
+    "ERR",
+    "WRONGTYPE",
+    "NOAUTH",
+    "WRONGPASS",
+    "NOPROTO",
+    "EXECABORT",
+    "BUSYKEY",
+    "OOM",
+    "READONLY",
+    "NOPERM",
+];
+
 /// What one command did on one thread.
 #[derive(Debug, Default)]
 pub struct CommandCounters {
@@ -60,6 +74,14 @@ pub struct ThreadCounters {
     commands: Box<[CommandCounters]>,
     /// Requests that were no known command, had the wrong arity, or were refused before they ran.
     pub refused: Counter,
+    /// Errors that were answered, by code, in the order of [`ERROR_CODES`].
+    pub errors_by_code: [Counter; ERROR_CODES.len()],
+    /// Channels that somebody listens to; every shard knows all.
+    pub channels: Counter,
+    /// Patterns that somebody listens to.
+    pub patterns: Counter,
+    /// Shard channels that somebody listens to.
+    pub shard_channels: Counter,
     /// Connections that broke the protocol.
     pub protocol_errors: Counter,
     /// Bytes received.
@@ -93,6 +115,10 @@ impl Default for ThreadCounters {
         ThreadCounters {
             commands: Table::get().all().iter().map(|_| CommandCounters::default()).collect(),
             refused: Counter::default(),
+            errors_by_code: Default::default(),
+            channels: Counter::default(),
+            patterns: Counter::default(),
+            shard_channels: Counter::default(),
             protocol_errors: Counter::default(),
             input_bytes: Counter::default(),
             output_bytes: Counter::default(),
@@ -116,8 +142,19 @@ impl ThreadCounters {
         &self.commands[id.index()]
     }
 
-    /// Notes how much the shard keeps for clients that cache.
-    pub fn tracked(&self, size: TrackingSize) {
+    /// Counts an error by its code, the first word of its line. Those of Mayfly are few and known.
+    pub fn error(&self, line: &[u8]) {
+        let code = line.split(|byte| *byte == b' ').next().unwrap_or_default();
+        let index = ERROR_CODES.iter().position(|known| known.as_bytes() == code).unwrap_or(0);
+        self.errors_by_code[index].add(1);
+    }
+
+    /// Notes how many observe the shard, and how much it keeps for clients that cache.
+    pub fn observed<A: Clone>(&self, observers: &Observers<A>) {
+        self.channels.set(observers.subscriptions.count_names(ChannelKind::Channel) as u64);
+        self.patterns.set(observers.subscriptions.count_names(ChannelKind::Pattern) as u64);
+        self.shard_channels.set(observers.subscriptions.count_names(ChannelKind::ShardChannel) as u64);
+        let size = observers.tracking.size();
         self.tracked_keys.set(size.keys as u64);
         self.tracked_items.set(size.items as u64);
         self.tracked_prefixes.set(size.prefixes as u64);

@@ -43,7 +43,7 @@ mod tracking;
 mod transaction;
 
 pub use batch::{Batch, Call, CallKind, Effect, Joint, Outgoing, Replies, ReplyRoom, Work};
-pub use counters::{CommandCounters, Counter, ThreadCounters};
+pub use counters::{CommandCounters, Counter, ERROR_CODES, ThreadCounters};
 pub use events::{EventClasses, SharedEventClasses};
 pub use meter::Stopwatch;
 pub use observers::Observers;

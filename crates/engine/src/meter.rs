@@ -44,6 +44,11 @@ impl<'a> Meter<'a> {
         }
     }
 
+    /// The counters that it adds to.
+    pub fn counters(&self) -> &ThreadCounters {
+        self.counters
+    }
+
     /// What follows is no call.
     pub fn stop(&mut self) {
         if self.running.is_some() {

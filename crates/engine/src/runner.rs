@@ -208,6 +208,7 @@ impl<A: Clone> Runner<'_, A> {
             0 => Key { bytes: b"", hash: 0 },
             position => Key { bytes: words.at(position as usize), hash: call.key_hash },
         };
+        let start = replies.bytes.len();
         let data =
             Data::new(hand.shards(), self.router, routed, self.changes, call.database, self.moment.now);
         let mut context = DataContext {
@@ -218,6 +219,7 @@ impl<A: Clone> Runner<'_, A> {
         };
         if context.run(call.command, run, words) {
             self.meter.error();
+            self.meter.counters().error(&replies.bytes[start + 1..]);
         }
         if call.is_tracked {
             self.remember(batch, call, hand);

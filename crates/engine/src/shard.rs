@@ -139,7 +139,7 @@ impl<A: Clone> Shard<A> {
         match work {
             Work::Return(keyspace, observers) => {
                 assert!(self.keyspace.is_none(), "a keyspace comes home to an empty place");
-                self.counters.tracked(observers.tracking.size());
+                self.counters.observed(&observers);
                 self.keyspace = Some(keyspace);
                 self.observers = Some(observers);
                 // They may have changed while it was away.
@@ -169,7 +169,7 @@ impl<A: Clone> Shard<A> {
         };
         let reclaimed = keyspace.reclaim(moment.now, self.options.slice_entries_max, &mut expire);
         observers.tracking.finish(effects);
-        self.counters.tracked(observers.tracking.size());
+        self.counters.observed(observers);
         if reclaimed.steps > 0 {
             self.was_busy((moment.stopwatch)().saturating_sub(start));
         }
@@ -235,7 +235,7 @@ impl<A: Clone> Shard<A> {
                 if let Some(observers) = &mut self.observers {
                     observers.subscriptions.forget(client);
                     observers.tracking.forget(client);
-                    self.counters.tracked(observers.tracking.size());
+                    self.counters.observed(observers);
                 }
                 if self.id.0 + 1 < self.router.shards() {
                     effects.push(Effect::Pass(ShardId(self.id.0 + 1), Work::Unsubscribe(client)));
@@ -270,7 +270,7 @@ impl<A: Clone> Shard<A> {
         for (index, home) in keyspaces.into_iter().zip(observers).enumerate() {
             match home {
                 (Some(keyspace), Some(observers)) if index == self.id.index() => {
-                    self.counters.tracked(observers.tracking.size());
+                    self.counters.observed(&observers);
                     self.keyspace = Some(keyspace);
                     self.observers = Some(observers);
                 }
@@ -298,7 +298,7 @@ impl<A: Clone> Shard<A> {
         let replies = self.runner(reply_to, moment, effects).run(&batch, room, &mut hand);
         let own = take_own(batch.client, effects, before);
         if !observers.tracking.is_idle() {
-            self.counters.tracked(observers.tracking.size());
+            self.counters.observed(&observers);
         }
         self.keyspace = Some(keyspace);
         self.observers = Some(observers);

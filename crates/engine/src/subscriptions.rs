@@ -172,6 +172,11 @@ impl<A: Clone> Subscriptions<A> {
         effects.len() - before
     }
 
+    /// How many names of one kind somebody listens to.
+    pub fn count_names(&self, kind: ChannelKind) -> usize {
+        self.by_name[kind as usize].len()
+    }
+
     /// The names of one kind that somebody listens to.
     pub fn names(&self, kind: ChannelKind) -> impl Iterator<Item = &Bytes> {
         self.by_name[kind as usize].keys()

@@ -68,6 +68,11 @@ impl Default for TallySnapshot {
 }
 
 impl TallySnapshot {
+    /// Number and sum of the values of every bucket, ascending.
+    pub fn buckets(&self) -> &[(u64, u64)] {
+        &self.0
+    }
+
     /// What came since `earlier`: the mean and the number of the values of every bucket that got some.
     pub fn since(&self, earlier: &TallySnapshot) -> impl Iterator<Item = (f64, u64)> {
         self.0.iter().zip(earlier.0).filter_map(|(now, then)| {

@@ -61,6 +61,11 @@ impl Transaction {
         self.requests.iter().any(|request| is_writing(request.command))
     }
 
+    /// How many requests are queued.
+    pub fn len(&self) -> usize {
+        self.requests.len()
+    }
+
     /// The requests, in order.
     pub fn requests(&self) -> impl ExactSizeIterator<Item = Request> {
         self.requests.clone().into_iter()

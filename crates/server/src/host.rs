@@ -8,9 +8,9 @@ use std::sync::atomic::{
 };
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
-use mayfly_command::{ClientCard, CommandFacts, Host, HostFacts, Pause, ShardFacts, Table};
+use mayfly_command::{ClientCard, CommandFacts, CommandId, Host, HostFacts, Pause, ShardFacts, Table};
 use mayfly_config::{Config, Directive, Loaded, Place, SetError, Source, rewrite};
-use mayfly_engine::{EventClasses, Pauses, SharedEventClasses, ThreadCounters};
+use mayfly_engine::{Counter, ERROR_CODES, EventClasses, Pauses, SharedEventClasses, ThreadCounters};
 use mayfly_store::UnixMillis;
 use tokio::sync::watch;
 
@@ -223,11 +223,18 @@ impl Host for ServerHost {
         facts.input_bytes_total -= before.input_bytes_total;
         facts.output_bytes_total -= before.output_bytes_total;
         facts.errors_total -= before.errors_total;
+        facts.output_overflows -= before.output_overflows;
+        for (now, then) in facts.errors_by_code.iter_mut().zip(&before.errors_by_code) {
+            now.1 -= then.1;
+        }
         for before in &before.commands {
             if let Some(command) = facts.commands.iter_mut().find(|command| command.name == before.name) {
                 command.calls -= before.calls;
                 command.errors -= before.errors;
                 command.micros -= before.micros;
+                for (now, then) in command.nanos.iter_mut().zip(&before.nanos) {
+                    *now = (now.0 - then.0, now.1 - then.1);
+                }
             }
         }
         facts.commands.retain(|command| command.calls > 0);
@@ -246,6 +253,9 @@ impl ServerHost {
 
     fn facts_since_start(&self) -> HostFacts {
         let process = Process::read().unwrap_or_default();
+        let cards = self.clients.all();
+        let watched = || cards.iter().map(|card| card.watched_keys.load(Relaxed));
+        let kilobytes = |bytes: &AtomicU64| bytes.load(Relaxed) as f64 / 1_024.0;
         let resident_bytes = process.resident_bytes;
         let resident_bytes_max = self.samples.resident_bytes_max.fetch_max(resident_bytes, Relaxed);
         HostFacts {
@@ -279,8 +289,37 @@ impl ServerHost {
             system_seconds: process.system_seconds,
             user_seconds: process.user_seconds,
             shards_at_reset: ShardFacts::default(),
+            input_kilobytes_per_second: kilobytes(&self.samples.input_bytes_per_second),
+            output_kilobytes_per_second: kilobytes(&self.samples.output_bytes_per_second),
+            listening_clients: cards.iter().filter(|card| card.subscriptions.load(Relaxed) > 0).count()
+                as u64,
+            watching_clients: watched().filter(|keys| *keys > 0).count() as u64,
+            watched_keys: watched().sum(),
+            // All shards have the same.
+            channels: self.counters.first().map_or([0; 3], |thread| {
+                [&thread.channels, &thread.patterns, &thread.shard_channels].map(Counter::get)
+            }),
+            output_overflows: self.total(|thread| thread.output_overflows.get()),
+            errors_by_code: ERROR_CODES
+                .iter()
+                .enumerate()
+                .map(|(index, code)| (*code, self.total(|thread| thread.errors_by_code[index].get())))
+                .collect(),
             commands: self.command_facts(),
         }
+    }
+
+    /// How long the calls of a command took, over all threads.
+    fn nanos(&self, command: CommandId) -> Vec<(u64, u64)> {
+        let mut sums: Vec<(u64, u64)> = Vec::new();
+        for thread in &self.counters {
+            let snapshot = thread.command(command).nanos.snapshot();
+            sums.resize(snapshot.buckets().len(), (0, 0));
+            for (sum, bucket) in sums.iter_mut().zip(snapshot.buckets()) {
+                *sum = (sum.0 + bucket.0, sum.1 + bucket.1);
+            }
+        }
+        sums
     }
 
     fn command_facts(&self) -> Vec<CommandFacts> {
@@ -289,6 +328,7 @@ impl ServerHost {
             calls: self.total(|thread| thread.command(command.id).calls.get()),
             errors: self.total(|thread| thread.command(command.id).errors.get()),
             micros: self.total(|thread| thread.command(command.id).nanos.sum()) / 1_000,
+            nanos: self.nanos(command.id),
         });
         facts.filter(|command| command.calls > 0).collect()
     }

@@ -207,6 +207,9 @@ impl Session {
         if calls > 0 {
             let card = &self.client.card;
             card.calls.store(card.calls.load(Relaxed) + calls, Relaxed);
+            card.watched_keys.store(self.watched_keys as u64, Relaxed);
+            let queued = self.transaction.as_ref().map(|transaction| transaction.len() as i64);
+            card.queued.store(queued.unwrap_or(-1), Relaxed);
             card.active_at.store(surroundings.now_micros / 1_000, Relaxed);
         }
         self.send_off(buffer, outgoing);

@@ -204,6 +204,7 @@ impl Session {
         let was_tracking = self.client.tracking.is_some();
         if run_here(&mut self.client, command, words, surroundings, &mut self.local.bytes) {
             meter.error();
+            surroundings.counters.error(&self.local.bytes[before + 1..]);
         }
         if self.client.reply_mode == ReplyMode::On {
             // It may have been turned on just now.
@@ -223,6 +224,7 @@ impl Session {
     /// Answers an error without running anything.
     pub(super) fn refuse(&mut self, line: &str, counters: &ThreadCounters) {
         counters.refused.add(1);
+        counters.error(line.as_bytes());
         ReplyWriter::new(&mut self.local.bytes, self.client.protocol).error(line);
         self.answered();
     }

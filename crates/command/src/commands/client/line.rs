@@ -1,6 +1,6 @@
 //! One client as one line, as `CLIENT INFO` and `CLIENT LIST` show it: Redis' fields in Redis' order.
 //!
-//! Fields about what a client's card does not tell (how many subscriptions of each kind, transactions, `WATCH`)
+//! Fields about what a client's card does not tell (how many subscriptions of each kind)
 //! say that there is none.
 
 use std::sync::atomic::Ordering::Relaxed;
@@ -22,7 +22,7 @@ pub(super) fn line(card: &ClientCard, now: UnixMillis, running: Option<&str>) ->
     let names = card.names().clone();
     format!(
         "id={id} addr={address} laddr={local_address} fd=-1 name={name} age={age} idle={idle} flags={flags} \
-         db={database} sub=0 psub=0 ssub=0 multi=-1 watch=0 qbuf={input_waiting} qbuf-free=0 argv-mem=0 \
+         db={database} sub=0 psub=0 ssub=0 multi={queued} watch={watched} qbuf={input_waiting} qbuf-free=0 argv-mem=0 \
          multi-mem=0 rbs=0 rbp=0 obl={output_waiting} oll=0 omem=0 tot-mem={memory} events=r cmd={command} \
          user=default redir={redirect} resp={protocol} lib-name={library} lib-ver={library_version} io-thread=0 \
          tot-net-in={input} tot-net-out={output} tot-cmds={calls}\n",
@@ -33,6 +33,8 @@ pub(super) fn line(card: &ClientCard, now: UnixMillis, running: Option<&str>) ->
         age = seconds_since(card.connected_at),
         flags = flags(card),
         database = card.database.load(Relaxed),
+        queued = card.queued.load(Relaxed),
+        watched = card.watched_keys.load(Relaxed),
         memory = input_waiting + output_waiting,
         redirect = card.redirect.load(Relaxed),
         protocol = if card.resp3.load(Relaxed) { 3 } else { 2 },

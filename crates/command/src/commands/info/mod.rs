@@ -95,7 +95,7 @@ mod tests {
         const DEFAULT: &str =
             "Server Clients Memory Persistence Stats Replication CPU Modules Errorstats Cluster Keyspace";
         const ALL: &str = "Server Clients Memory Persistence Stats Replication CPU Modules Commandstats \
-                           Errorstats Cluster Keyspace";
+                           Errorstats Latencystats Cluster Keyspace";
         let mut fixture = Fixture::new();
         for (line, expected) in [
             ("INFO", DEFAULT),
@@ -103,7 +103,7 @@ mod tests {
             ("INFO ALL", ALL),
             ("INFO everything", ALL),
             ("INFO keyspace CLUSTER Cluster", "Cluster Keyspace"),
-            ("INFO default commandstats", ALL),
+            ("INFO default commandstats latencystats", ALL),
             ("INFO nothing", ""),
             ("INFO nothing cpu", "CPU"),
         ] {

@@ -23,7 +23,7 @@ pub(super) enum Shown {
 }
 
 /// All sections, in Redis' order.
-pub(super) const SECTIONS: [Section; 12] = [
+pub(super) const SECTIONS: [Section; 13] = [
     Section { title: "Server", shown: Shown::ByDefault, write: server },
     Section { title: "Clients", shown: Shown::ByDefault, write: clients },
     Section { title: "Memory", shown: Shown::ByDefault, write: memory },
@@ -33,8 +33,8 @@ pub(super) const SECTIONS: [Section; 12] = [
     Section { title: "CPU", shown: Shown::ByDefault, write: cpu },
     Section { title: "Modules", shown: Shown::ByDefault, write: |_, _| {} },
     Section { title: "Commandstats", shown: Shown::OnDemand, write: commandstats },
-    // Errors are counted, not told apart.
-    Section { title: "Errorstats", shown: Shown::ByDefault, write: |_, _| {} },
+    Section { title: "Errorstats", shown: Shown::ByDefault, write: errorstats },
+    Section { title: "Latencystats", shown: Shown::OnDemand, write: latencystats },
     Section { title: "Cluster", shown: Shown::ByDefault, write: cluster },
     Section { title: "Keyspace", shown: Shown::ByDefault, write: keyspace },
 ];
@@ -97,13 +97,13 @@ fn clients(facts: &Facts, text: &mut String) {
     field(text, "maxclients", facts.host.connections_max);
     field(text, "tracking_clients", facts.host.tracking_clients);
     field(text, "blocked_clients", facts.host.blocked_clients);
+    field(text, "pubsub_clients", facts.host.listening_clients);
+    field(text, "watching_clients", facts.host.watching_clients);
+    field(text, "total_watched_keys", facts.host.watched_keys);
     zeros(
         text,
         &[
-            "pubsub_clients",
-            "watching_clients",
             "clients_in_timeout_table",
-            "total_watched_keys",
             "total_blocking_keys",
             "total_blocking_keys_on_nokey",
         ],
@@ -119,7 +119,10 @@ fn memory(facts: &Facts, text: &mut String) {
     bytes(text, "used_memory_rss", host.resident_bytes);
     bytes(text, "used_memory_peak", peak);
     field(text, "used_memory_peak_perc", format_args!("{:.2}%", 100.0 * ratio(used, peak)));
+    // All that is accounted for is data, its indexes and its timers.
+    zeros(text, &["used_memory_overhead", "used_memory_startup"]);
     field(text, "used_memory_dataset", used);
+    field(text, "used_memory_dataset_perc", "100.00%");
     bytes(text, "total_system_memory", host.machine_bytes);
     bytes(text, "used_memory_lua", 0);
     bytes(text, "used_memory_scripts", 0);
@@ -127,6 +130,7 @@ fn memory(facts: &Facts, text: &mut String) {
     bytes(text, "maxmemory", 0);
     field(text, "maxmemory_policy", "noeviction");
     field(text, "mem_fragmentation_ratio", format_args!("{:.2}", ratio(host.resident_bytes, used)));
+    field(text, "mem_allocator", "mimalloc");
     field(text, "mem_fragmentation_bytes", i128::from(host.resident_bytes) - i128::from(used));
     zeros(
         text,
@@ -169,21 +173,22 @@ fn stats(facts: &Facts, text: &mut String) {
     field(text, "instantaneous_ops_per_sec", host.commands_per_second);
     field(text, "total_net_input_bytes", host.input_bytes_total);
     field(text, "total_net_output_bytes", host.output_bytes_total);
+    zeros(text, &["total_net_repl_input_bytes", "total_net_repl_output_bytes"]);
+    field(text, "instantaneous_input_kbps", format_args!("{:.2}", host.input_kilobytes_per_second));
+    field(text, "instantaneous_output_kbps", format_args!("{:.2}", host.output_kilobytes_per_second));
     field(text, "rejected_connections", host.connections_rejected);
     zeros(text, &["sync_full", "sync_partial_ok", "sync_partial_err", "expired_subkeys"]);
     field(text, "expired_keys", totals.expired_by_wheel + totals.expired_on_access);
     field(text, "mayfly_expired_by_wheel", totals.expired_by_wheel);
     field(text, "mayfly_expired_on_access", totals.expired_on_access);
     field(text, "mayfly_expiry_backlog", totals.backlog);
-    zeros(text, &["evicted_keys", "evicted_clients"]);
+    field(text, "expired_stale_perc", "0.00");
+    zeros(text, &["expired_time_cap_reached_count", "evicted_keys", "evicted_clients"]);
     field(text, "keyspace_hits", totals.hits);
     field(text, "keyspace_misses", totals.misses);
     zeros(
         text,
         &[
-            "pubsub_channels",
-            "pubsub_patterns",
-            "pubsubshard_channels",
             "latest_fork_usec",
             "total_forks",
             "migrate_cached_sockets",
@@ -194,6 +199,12 @@ fn stats(facts: &Facts, text: &mut String) {
             "active_defrag_key_misses",
         ],
     );
+    for (name, channels) in ["pubsub_channels", "pubsub_patterns", "pubsubshard_channels"].iter().zip(host.channels) {
+        field(text, name, channels);
+    }
+    field(text, "client_output_buffer_limit_disconnections", host.output_overflows);
+    field(text, "acl_access_denied_auth", host.errors_of("WRONGPASS"));
+    zeros(text, &["acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel"]);
     field(text, "tracking_total_keys", host.tracked_keys);
     field(text, "tracking_total_items", host.tracked_items);
     field(text, "tracking_total_prefixes", host.tracked_prefixes);
@@ -243,6 +254,37 @@ fn commandstats(facts: &Facts, text: &mut String) {
     }
 }
 
+/// Only codes that were answered.
+fn errorstats(facts: &Facts, text: &mut String) {
+    for (code, count) in facts.host.errors_by_code.iter().filter(|(_, count)| *count > 0) {
+        field(text, &format!("errorstat_{code}"), format_args!("count={count}"));
+    }
+}
+
+/// Calls are counted by powers of two, with the exact mean of each: a percentile is the mean of those that took
+/// about as long. Equal calls in a row share one measurement.
+fn latencystats(facts: &Facts, text: &mut String) {
+    for command in &facts.host.commands {
+        let [median, high, highest] = [500, 990, 999].map(|per_mille| percentile(&command.nanos, per_mille));
+        text.push_str(&format!(
+            "latency_percentiles_usec_{}:p50={median:.3},p99={high:.3},p99.9={highest:.3}\r\n",
+            command.name
+        ));
+    }
+}
+
+/// The microseconds that so many of a thousand calls did not take longer than.
+fn percentile(nanos: &[(u64, u64)], per_mille: u64) -> f64 {
+    let all: u64 = nanos.iter().map(|(calls, _)| calls).sum();
+    let wanted = (all * per_mille).div_ceil(1_000);
+    let mut seen = 0;
+    let reached = nanos.iter().find(|(calls, _)| {
+        seen += calls;
+        *calls > 0 && seen >= wanted
+    });
+    reached.map_or(0.0, |(calls, sum)| *sum as f64 / *calls as f64 / 1_000.0)
+}
+
 fn cluster(_: &Facts, text: &mut String) {
     field(text, "cluster_enabled", 0);
 }
@@ -264,6 +306,13 @@ fn keyspace(facts: &Facts, text: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_percentile_is_the_mean_of_its_bucket() {
+        let nanos = [(0, 0), (90, 90_000), (9, 45_000), (1, 70_000)];
+        assert_eq!([500, 900, 990, 999].map(|wanted| percentile(&nanos, wanted)), [1.0, 1.0, 5.0, 70.0]);
+        assert_eq!((percentile(&[(0, 0)], 500), percentile(&[(1, 3_000)], 999)), (0.0, 3.0));
+    }
 
     #[test]
     fn bytes_read_as_in_redis() {
