@@ -34,6 +34,7 @@ pub(crate) const FIXED: &[(&str, &str, &str)] = &[
     ("latency-tracking", "yes", "INFO latencystats is always there"),
     ("tls-port", "0", "there is no TLS; RedisInsight asks"),
     ("unixsocket", "", "there is no Unix socket"),
+    ("enable-debug-command", "no", "DEBUG is refused"),
     ("daemonize", "no", "the process stays in the foreground"),
     ("supervised", "no", "nobody is told that the process is ready"),
     ("protected-mode", "no", "the address and the password decide who gets in"),

@@ -59,7 +59,7 @@ impl Model {
             "flushdb" | "flushall" => self.flush(call),
             "swapdb" => self.swap(call),
             // About the process as much as about the data.
-            "info" => Ok(Expected::Any),
+            "info" | "memory|stats" | "memory|doctor" => Ok(Expected::Any),
             "config|resetstat" => ok(),
             _ => return None,
         })

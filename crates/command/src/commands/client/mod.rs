@@ -105,6 +105,6 @@ mod tests {
         assert!(help.contains("CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:\n"), "{help}");
         assert!(help.contains(") SETNAME connection-name\n"), "{help}");
         assert!(help.contains(") NO-EVICT <ON | OFF>\n"), "{help}");
-        assert!(help.ends_with(") HELP\n33)     Print this help."), "{help}");
+        assert!(help.contains(") HELP\n") && help.ends_with(")     Print this help."), "{help}");
     }
 }
