@@ -1,5 +1,7 @@
 //! Clients that go away: what they had asked for whole still happens, what they had not does not.
 
+use std::io::Read as _;
+
 use crate::harness::{SHARD_COUNTS, Server, encode_line, eventually};
 
 /// Fits into the buffers between two sockets, so that all of it has reached the server's side when the client
@@ -101,5 +103,29 @@ fn a_request_cut_off_by_the_end_of_its_client_does_not_happen() {
             ("EXISTS cut", "(integer) 0"),
             ("DBSIZE", &format!("(integer) {}", request.len() - 1)),
         ]);
+    }
+}
+
+/// Closing a socket over unread input resets the connection; a client that has not read its last reply by then may
+/// lose it. Here a reset would show in that the client cannot send any more.
+#[test]
+fn whoever_sends_on_behind_its_last_request_is_not_reset() {
+    for shards in SHARD_COUNTS {
+        let server = Server::start(shards);
+        for (last, reply) in [
+            ("QUIT\r\n", "+OK\r\n"),
+            ("*1\r\n:5\r\n", "-ERR Protocol error: expected '$', got ':'\r\n"),
+            ("CLIENT KILL SKIPME no ID {id}\r\n", ":1\r\n"),
+        ] {
+            let mut client = server.connect();
+            let id = client.integer("CLIENT ID").to_string();
+            let more = b"PING\r\n".repeat(1_000);
+            client.send(&[last.replace("{id}", &id).as_bytes(), &more].concat());
+            let mut received = Vec::new();
+            client.second_hand().read_to_end(&mut received).expect("the end, and no reset");
+            assert_eq!(String::from_utf8_lossy(&received), reply, "{shards} shards");
+            (0..20).for_each(|_| client.send(&more));
+        }
+        server.connect().replay(&[("PING", "PONG")]);
     }
 }

@@ -83,6 +83,8 @@ pub struct Connection {
     ended: bool,
     /// The process is to end: close as soon as the socket has nothing more.
     draining: bool,
+    /// The last reply was sent, and the client may be sending still.
+    parting: bool,
     /// Writing has failed: there is nobody to reply to.
     deaf: Option<std::io::Error>,
     paused: bool,
@@ -112,6 +114,7 @@ impl Connection {
             written: 0,
             ended: false,
             draining: false,
+            parting: false,
             deaf: None,
             paused: false,
             pause_alarm: None,
@@ -376,7 +379,9 @@ impl Actor for Connection {
     fn stopped(&mut self, _: &mut Self::Context) {
         // Before it leaves the registry: who no longer sees the client there can rely on its end. Where the client
         // was first, there is nothing left to shut down.
-        let _ = SockRef::from(&self.socket).shutdown(Shutdown::Both);
+        if !(self.parting && self.thread.linger(&self.socket)) {
+            let _ = SockRef::from(&self.socket).shutdown(Shutdown::Both);
+        }
         self.thread.connections.borrow_mut().remove(&self.card.id);
         for forget in self.session.farewell() {
             self.thread.dispatch(forget, || unreachable!("nobody answers to this"));
@@ -398,15 +403,19 @@ impl ActorFuture<Connection> for Drive {
         task: &mut std::task::Context<'_>,
     ) -> Poll<()> {
         let ended = ready!(connection.drive(context, task));
-        let client = &connection.card.address;
         match ended {
-            Ended::Finished | Ended::Disconnected => {}
+            Ended::Finished => connection.parting = !connection.ended && !connection.draining,
+            Ended::Disconnected => {}
             Ended::Overflow => {
                 connection.thread.counters.output_overflows.add(1);
                 let waiting_bytes = connection.unsent() + connection.session.held_bytes();
+                let client = &connection.card.address;
                 tracing::warn!(client, waiting_bytes, "closed a client that does not read its replies");
             }
-            Ended::Failed(error) => tracing::debug!(client, %error, "a connection failed"),
+            Ended::Failed(error) => {
+                let client = &connection.card.address;
+                tracing::debug!(client, %error, "a connection failed");
+            }
         }
         context.stop();
         Poll::Ready(())

@@ -26,6 +26,7 @@ mod connection;
 mod error;
 mod host;
 mod http;
+mod lingering;
 mod listener;
 mod metrics;
 mod monitors;

@@ -16,10 +16,12 @@ use mayfly_engine::{
     Batch, Effect, Moment, Outgoing, Push, Redirect, Replies, Shard, Surroundings, ThreadCounters, Work,
 };
 use mayfly_store::{Reclaimed, UnixMillis};
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use crate::connection::{Answer, Connection, Deliver};
 use crate::host::ServerHost;
+use crate::lingering::{LINGERING_MAX, last_moments, linger};
 use crate::settings::{Settings, shard_options};
 use crate::shard::{Accept, HandOver, ShardActor};
 
@@ -49,6 +51,8 @@ pub struct Thread {
     pub input: Cell<BytesMut>,
     /// The same for replies.
     pub output: Cell<Vec<u8>>,
+    /// Sockets that wait for their clients to close them.
+    lingering: Cell<usize>,
     settings: RefCell<Settings>,
     shard_id: ShardId,
     shard: RefCell<Shard<ReplyTo>>,
@@ -89,6 +93,7 @@ impl Thread {
             router,
             counters,
             connections: RefCell::default(),
+            lingering: Cell::new(0),
             input: Cell::default(),
             output: Cell::default(),
             shard_id: shard.id(),
@@ -102,6 +107,21 @@ impl Thread {
     /// The number of this thread, and of its shard.
     pub fn shard_id(&self) -> ShardId {
         self.shard_id
+    }
+
+    /// Gives the client of a socket time to read its last reply; false if it cannot have it.
+    pub fn linger(self: &Rc<Self>, socket: &TcpStream) -> bool {
+        if self.lingering.get() >= LINGERING_MAX {
+            return false;
+        }
+        let Ok(socket) = last_moments(socket) else { return false };
+        self.lingering.set(self.lingering.get() + 1);
+        let thread = Rc::clone(self);
+        actix_rt::spawn(async move {
+            linger(socket).await;
+            thread.lingering.set(thread.lingering.get() - 1);
+        });
+        true
     }
 
     /// Makes the other shards known; once, before the first connection.
