@@ -29,6 +29,8 @@ pub struct Command {
     pub id: CommandId,
     /// What it is.
     pub spec: &'static Spec,
+    /// The position of its one key, if it has exactly one, always in the same place.
+    pub single_key: Option<u32>,
     full_name: String,
     subcommands: HashMap<&'static str, &'static Command>,
 }
@@ -135,7 +137,12 @@ impl Table {
     ) -> &'static Command {
         let id = CommandId(u16::try_from(self.all.len()).expect("there are fewer than 65,536 commands"));
         // Built once for the life of the process, so that calls can carry a plain reference.
-        let command: &'static Command = Box::leak(Box::new(Command { id, spec, full_name, subcommands }));
+        let single_key = match spec.keys {
+            [keys] if keys.last == keys.first as isize => Some(keys.first as u32),
+            _ => None,
+        };
+        let command = Command { id, spec, single_key, full_name, subcommands };
+        let command: &'static Command = Box::leak(Box::new(command));
         self.all.push(command);
         command
     }

@@ -106,7 +106,7 @@ impl Batch {
 #[derive(Debug)]
 pub struct Joint<A> {
     /// The calls.
-    pub batch: Batch,
+    pub batch: Box<Batch>,
     /// The shards to visit, ascending.
     pub shards: Vec<ShardId>,
     /// The keyspaces in hand, by number of the shard.
@@ -132,8 +132,8 @@ pub struct Replies {
     pub own: Vec<Message>,
     /// More bytes than the limit allows: the last replies are missing, the client is to be closed.
     pub overflow: bool,
-    /// The batch, emptied, for its session to fill again.
-    pub spent: Batch,
+    /// The batch, for its session to fill again; absent from replies of the session itself.
+    pub spent: Option<Box<Batch>>,
 }
 
 impl Replies {
@@ -158,9 +158,9 @@ impl Replies {
 #[derive(Debug)]
 pub enum Outgoing {
     /// To one shard.
-    Batch(ShardId, Batch),
+    Batch(ShardId, Box<Batch>),
     /// To several shards, ascending; it goes to the first.
-    Joint(Vec<ShardId>, Batch),
+    Joint(Vec<ShardId>, Box<Batch>),
     /// To these shards, ascending; it goes to the first: forget what the client of this number watches by this flag.
     Unwatch(Vec<ShardId>, u64, WatchFlag),
     /// To all shards, ascending; it goes to the first: forget what the client of this number listens to and caches.
@@ -180,7 +180,7 @@ pub enum Outgoing {
 #[derive(Debug)]
 pub enum Work<A> {
     /// Run these calls on your own data.
-    Batch(Batch, A),
+    Batch(Box<Batch>, A),
     /// Add your keyspace and pass on, or run if you are the last.
     Joint(Box<Joint<A>>),
     /// Your keyspace comes home, with who observes it.
@@ -196,7 +196,7 @@ pub enum Work<A> {
 
 impl<A> Work<A> {
     /// A joint that sets out; it is delivered to the first of its shards.
-    pub fn joint(shards: Vec<ShardId>, batch: Batch, reply_to: A, shard_count: u16) -> Self {
+    pub fn joint(shards: Vec<ShardId>, batch: Box<Batch>, reply_to: A, shard_count: u16) -> Self {
         let keyspaces = (0..shard_count).map(|_| None).collect();
         let observers = (0..shard_count).map(|_| None).collect();
         Work::Joint(Box::new(Joint { batch, shards, keyspaces, observers, reply_to }))

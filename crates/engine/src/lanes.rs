@@ -96,7 +96,14 @@ impl Lanes {
     }
 
     /// Appends to `out` every reply whose turn it is; `spent` gets each chunk that is used up.
-    pub fn drain(&mut self, out: &mut Vec<u8>, mut spent: impl FnMut(Replies)) {
+    #[inline]
+    pub fn drain(&mut self, out: &mut Vec<u8>, spent: impl FnMut(Replies)) {
+        if self.waiting > 0 {
+            self.drain_waiting(out, spent);
+        }
+    }
+
+    fn drain_waiting(&mut self, out: &mut Vec<u8>, mut spent: impl FnMut(Replies)) {
         while let Some(run) = self.order.front_mut() {
             let chunks = &mut self.lanes[usize::from(run.lane)].chunks;
             let Some(chunk) = chunks.front_mut() else {

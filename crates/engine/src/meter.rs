@@ -14,6 +14,8 @@ pub struct Meter<'a> {
     counters: &'a ThreadCounters,
     stopwatch: Stopwatch<'a>,
     running: Option<Running>,
+    /// The first reading, which the first call begins with.
+    start: Option<u64>,
 }
 
 struct Running {
@@ -25,7 +27,19 @@ struct Running {
 
 impl<'a> Meter<'a> {
     pub fn new(counters: &'a ThreadCounters, stopwatch: Stopwatch<'a>) -> Self {
-        Meter { counters, stopwatch, running: None }
+        Meter { counters, stopwatch, running: None, start: None }
+    }
+
+    /// A meter that has read its stopwatch, for work that is measured as a whole, too.
+    pub fn started(counters: &'a ThreadCounters, stopwatch: Stopwatch<'a>) -> Self {
+        Meter { counters, stopwatch, running: None, start: Some(stopwatch()) }
+    }
+
+    /// The end; nanoseconds since the start.
+    pub fn finish(mut self) -> u64 {
+        let now = (self.stopwatch)();
+        self.close(now);
+        now.saturating_sub(self.start.unwrap_or(now))
     }
 
     /// A call of `command` begins.
@@ -58,7 +72,8 @@ impl<'a> Meter<'a> {
     }
 
     fn change(&mut self, command: CommandId) {
-        let now = (self.stopwatch)();
+        let is_first = self.running.is_none();
+        let now = self.start.filter(|_| is_first).unwrap_or_else(self.stopwatch);
         self.close(now);
         self.running = Some(Running { command, since_nanos: now, calls: 1, errors: 0 });
     }

@@ -43,7 +43,18 @@ fn to_shard(shard: ShardId) -> Route {
     Route::Shard { shard, key_word: 0, key_hash: 0 }
 }
 
+#[inline]
 fn by_keys(command: &'static Command, words: Words<'_>, router: &Router) -> Route {
+    match command.single_key {
+        Some(position) if (position as usize) < words.len() => {
+            let key = router.key(words.at(position as usize));
+            Route::Shard { shard: router.shard_of(key), key_word: position, key_hash: key.hash }
+        }
+        _ => by_several_keys(command, words, router),
+    }
+}
+
+fn by_several_keys(command: &'static Command, words: Words<'_>, router: &Router) -> Route {
     let mut positions = command.spec.key_positions(words.len());
     // The arity of every command with keys ensures one; a sweep test over the table holds that.
     let Some(first) = positions.next() else {

@@ -75,8 +75,8 @@ pub struct Runner<'a, A> {
 }
 
 impl<A: Clone> Runner<'_, A> {
-    /// Runs all calls of a batch.
-    pub fn run(&mut self, batch: &Batch, room: ReplyRoom, hand: &mut Hand<'_, A>) -> Replies {
+    /// Runs all calls of a batch; the replies, and the nanoseconds that it took.
+    pub fn run(mut self, batch: &Batch, room: ReplyRoom, hand: &mut Hand<'_, A>) -> (Replies, u64) {
         let mut replies = Replies::new(batch.lane, room);
         replies.ends.reserve(batch.calls.len());
         self.changes.set_watched(hand.are_watched());
@@ -95,7 +95,7 @@ impl<A: Clone> Runner<'_, A> {
         if self.changes.is_watched() {
             hand.observers().for_each(|observers| observers.tracking.finish(self.effects));
         }
-        replies
+        (replies, self.meter.finish())
     }
 
     /// Runs the next call, or the next transaction, to one reply; how many calls that used up.

@@ -120,14 +120,13 @@ impl<A: Clone> Shard<A> {
     ///
     /// These replies overtake those that are still on their way by message: before a session sends a batch the
     /// short way, it must have been handed every reply that was sent to it.
-    #[allow(clippy::result_large_err, reason = "the batch goes back to who tried, by value")]
     pub fn run(
         &mut self,
-        batch: Batch,
+        batch: Box<Batch>,
         reply_to: &dyn Fn() -> A,
         moment: &Moment<'_>,
         effects: &mut Vec<Effect<A>>,
-    ) -> Result<Replies, Batch> {
+    ) -> Result<Replies, Box<Batch>> {
         match &mut self.keyspace {
             None => Err(batch),
             Some(_) => Ok(self.run_batch(batch, reply_to, moment, effects)),
@@ -254,9 +253,8 @@ impl<A: Clone> Shard<A> {
             return;
         }
         let Joint { mut batch, mut keyspaces, mut observers, reply_to, .. } = *joint;
-        let start = (moment.stopwatch)();
         let before = effects.len();
-        let replies = {
+        let (replies, nanos) = {
             let mut hand = Hand::Many(&mut keyspaces, &mut observers);
             let reply_to = || reply_to.clone();
             let room = std::mem::take(&mut batch.room);
@@ -264,9 +262,9 @@ impl<A: Clone> Shard<A> {
         };
         let own = take_own(batch.client, effects, before);
         self.counters.joints.add(1);
-        self.was_busy((moment.stopwatch)().saturating_sub(start));
+        self.was_busy(nanos);
         // Before the keyspaces set out: what happens on them next must not be heard of before this reply.
-        effects.push(Effect::Reply(reply_to, Replies { own, spent: batch, ..replies }));
+        effects.push(Effect::Reply(reply_to, Replies { own, spent: Some(batch), ..replies }));
         for (index, home) in keyspaces.into_iter().zip(observers).enumerate() {
             match home {
                 (Some(keyspace), Some(observers)) if index == self.id.index() => {
@@ -284,18 +282,17 @@ impl<A: Clone> Shard<A> {
 
     fn run_batch(
         &mut self,
-        mut batch: Batch,
+        mut batch: Box<Batch>,
         reply_to: &dyn Fn() -> A,
         moment: &Moment<'_>,
         effects: &mut Vec<Effect<A>>,
     ) -> Replies {
         let mut keyspace = self.keyspace.take().expect("checked by the callers");
         let mut observers = self.observers.take().expect("at home with the keyspace");
-        let start = (moment.stopwatch)();
         let mut hand = Hand::One(&mut keyspace, &mut observers);
         let room = std::mem::take(&mut batch.room);
         let before = effects.len();
-        let replies = self.runner(reply_to, moment, effects).run(&batch, room, &mut hand);
+        let (replies, nanos) = self.runner(reply_to, moment, effects).run(&batch, room, &mut hand);
         let own = take_own(batch.client, effects, before);
         if !observers.tracking.is_idle() {
             self.counters.observed(&observers);
@@ -303,8 +300,8 @@ impl<A: Clone> Shard<A> {
         self.keyspace = Some(keyspace);
         self.observers = Some(observers);
         self.counters.batch_calls.record(batch.calls.len() as u64);
-        self.was_busy((moment.stopwatch)().saturating_sub(start));
-        Replies { own, spent: batch, ..replies }
+        self.was_busy(nanos);
+        Replies { own, spent: Some(batch), ..replies }
     }
 
     fn runner<'a>(
@@ -317,7 +314,7 @@ impl<A: Clone> Shard<A> {
             router: &self.router,
             random: &mut self.random,
             moment,
-            meter: Meter::new(&self.counters, moment.stopwatch),
+            meter: Meter::started(&self.counters, moment.stopwatch),
             output_bytes_max: self.options.output_bytes_max,
             reply_to,
             effects,
@@ -333,6 +330,9 @@ impl<A: Clone> Shard<A> {
 
 /// Takes the messages that a client sends itself out of the effects from a place on.
 fn take_own<A>(client: u64, effects: &mut Vec<Effect<A>>, from: usize) -> Vec<Message> {
+    if effects.len() == from {
+        return Vec::new();
+    }
     let is_own =
         |effect: &mut Effect<A>| matches!(effect, Effect::Push(_, to, Push::Message(_)) if *to == client);
     let own = effects.extract_if(from.., is_own);

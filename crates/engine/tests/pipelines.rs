@@ -171,7 +171,7 @@ impl Fixture {
     }
 }
 
-fn batch(delivery: Option<Outgoing>) -> Batch {
+fn batch(delivery: Option<Outgoing>) -> Box<Batch> {
     match delivery {
         Some(Outgoing::Batch(_, batch) | Outgoing::Joint(_, batch)) => batch,
         _ => panic!("a batch is under way"),

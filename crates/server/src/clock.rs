@@ -13,27 +13,30 @@ use mayfly_store::UnixMillis;
 #[derive(Debug)]
 pub struct Clock {
     start: Instant,
-    latest_micros: AtomicI64,
+    /// The latest millisecond that was seen. All threads share it, so it is written once a millisecond at most.
+    latest_millis: AtomicI64,
 }
 
 impl Clock {
     /// A clock that starts now.
     #[allow(clippy::disallowed_methods, reason = "the one place that reads a clock")]
     pub fn start() -> Self {
-        Clock { start: Instant::now(), latest_micros: AtomicI64::new(0) }
+        Clock { start: Instant::now(), latest_millis: AtomicI64::new(0) }
     }
 
-    /// Unix microseconds, never less than before.
+    /// Unix microseconds; their milliseconds are never less than before.
     #[allow(clippy::disallowed_methods, reason = "the one place that reads a clock")]
     pub fn now_micros(&self) -> i64 {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         let now = i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX);
-        let latest = self.latest_micros.load(Relaxed);
-        if now <= latest {
-            return latest;
+        let (millis, latest) = (now / 1_000, self.latest_millis.load(Relaxed));
+        if millis < latest {
+            return latest * 1_000;
         }
-        // Two threads may read at the same time; the later reading stays.
-        self.latest_micros.fetch_max(now, Relaxed);
+        if millis > latest {
+            // Two threads may read at the same time; the later reading stays.
+            self.latest_millis.fetch_max(millis, Relaxed);
+        }
         now
     }
 
@@ -69,8 +72,8 @@ mod tests {
         let clock = Clock::start();
         let now = clock.now_micros();
         let ahead = now + 3_600_000_000;
-        clock.latest_micros.store(ahead, Relaxed);
-        assert_eq!(clock.now_micros(), ahead);
+        clock.latest_millis.store(ahead / 1_000, Relaxed);
+        assert_eq!(clock.now(), UnixMillis(ahead / 1_000));
         assert_eq!(clock.until(UnixMillis(ahead / 1_000 - 1)), Duration::ZERO);
         assert!(clock.until(UnixMillis(i64::MAX)) > Duration::from_secs(1 << 40));
     }

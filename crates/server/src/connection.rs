@@ -227,9 +227,13 @@ impl Connection {
         let before = input.len();
         let thread = Rc::clone(&self.thread);
         let mut outgoing = std::mem::take(&mut self.outgoing);
-        thread.with_surroundings(|surroundings| self.session.feed(input, surroundings, &mut outgoing));
+        // One reading for the burst and what it does on this thread.
+        let now_micros = thread.host.clock.now_micros();
+        thread.with_surroundings(now_micros, |surroundings| {
+            self.session.feed(input, surroundings, &mut outgoing);
+        });
         for delivery in outgoing.drain(..) {
-            if let Some(answered) = thread.dispatch(delivery, || context.address()) {
+            if let Some(answered) = thread.dispatch(delivery, now_micros, || context.address()) {
                 answered.invalidations.into_iter().for_each(|push| self.push(push));
                 self.session.accept(answered.replies);
             }
@@ -383,8 +387,9 @@ impl Actor for Connection {
             let _ = SockRef::from(&self.socket).shutdown(Shutdown::Both);
         }
         self.thread.connections.borrow_mut().remove(&self.card.id);
+        let now_micros = self.thread.host.clock.now_micros();
         for forget in self.session.farewell() {
-            self.thread.dispatch(forget, || unreachable!("nobody answers to this"));
+            self.thread.dispatch(forget, now_micros, || unreachable!("nobody answers to this"));
         }
         self.thread.host.clients.leave(self.card.id);
     }

@@ -146,11 +146,11 @@ impl Thread {
     }
 
     /// Runs `feed` with what a session needs of its surroundings.
-    pub fn with_surroundings<R>(&self, feed: impl FnOnce(&Surroundings<'_>) -> R) -> R {
+    pub fn with_surroundings<R>(&self, now_micros: i64, feed: impl FnOnce(&Surroundings<'_>) -> R) -> R {
         let clock = &self.host.clock;
         feed(&Surroundings {
             host: &*self.host,
-            now_micros: clock.now_micros(),
+            now_micros,
             stopwatch: &|| clock.nanos(),
             counters: &self.counters,
             is_monitored: self.host.monitors.is_any(),
@@ -160,9 +160,17 @@ impl Thread {
 
     /// Delivers what a session sent off. A batch for this thread's own shard runs at once and its replies are
     /// returned; everything else goes by message.
-    pub fn dispatch(&self, outgoing: Outgoing, reply_to: impl Fn() -> ReplyTo) -> Option<Answered> {
+    /// The time is that of the burst it belongs to, Unix microseconds.
+    pub fn dispatch(
+        &self,
+        outgoing: Outgoing,
+        now_micros: i64,
+        reply_to: impl Fn() -> ReplyTo,
+    ) -> Option<Answered> {
         match outgoing {
-            Outgoing::Batch(shard, batch) if shard == self.shard_id => self.run_here(batch, reply_to),
+            Outgoing::Batch(shard, batch) if shard == self.shard_id => {
+                self.run_here(batch, now_micros, reply_to)
+            }
             Outgoing::Batch(shard, batch) => {
                 self.peer(shard).send(Work::Batch(batch, reply_to()));
                 None
@@ -255,11 +263,21 @@ impl Thread {
         look(&mut self.shard.borrow_mut())
     }
 
-    #[allow(clippy::result_large_err, reason = "the batch comes back to who tried, by value")]
-    #[allow(clippy::result_large_err, reason = "the batch goes back to who tried, by value")]
-    fn run_here(&self, batch: Batch, reply_to: impl Fn() -> ReplyTo) -> Option<Answered> {
+    fn run_here(
+        &self,
+        batch: Box<Batch>,
+        now_micros: i64,
+        reply_to: impl Fn() -> ReplyTo,
+    ) -> Option<Answered> {
         let (client, mut effects) = (batch.client, Vec::new());
-        let ran = self.with_moment(|shard, moment| shard.run(batch, &reply_to, moment, &mut effects));
+        let ran = self
+            .with_moment_at(now_micros, |shard, moment| shard.run(batch, &reply_to, moment, &mut effects));
+        let ran = match ran {
+            Ok(replies) if effects.is_empty() => {
+                return Some(Answered { replies, invalidations: Vec::new() });
+            }
+            ran => ran,
+        };
         let is_own = |effect: &mut Effect<ReplyTo>| match effect {
             Effect::Push(_, listener, Push::Invalidate(_)) => *listener == client,
             _ => false,
@@ -300,10 +318,20 @@ impl Thread {
     }
 
     fn with_moment<R>(&self, work: impl FnOnce(&mut Shard<ReplyTo>, &Moment<'_>) -> R) -> R {
+        self.with_moment_at(self.host.clock.now_micros(), work)
+    }
+
+    /// Works at a time that was read in this turn of the thread.
+    fn with_moment_at<R>(
+        &self,
+        now_micros: i64,
+        work: impl FnOnce(&mut Shard<ReplyTo>, &Moment<'_>) -> R,
+    ) -> R {
         self.refresh();
         let clock = &self.host.clock;
         let mut shard = self.shard.borrow_mut();
-        let moment = Moment { now: clock.now(), host: &*self.host, stopwatch: &|| clock.nanos() };
+        let now = UnixMillis(now_micros / 1_000);
+        let moment = Moment { now, host: &*self.host, stopwatch: &|| clock.nanos() };
         let result = work(&mut shard, &moment);
         let next = shard.next_reclaim();
         if let Some(next) = next

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use mayfly_command::{Router, ShardId};
-use mayfly_engine::{Call as EngineCall, CallKind, Replies, Shard};
+use mayfly_engine::{Batch, Call as EngineCall, CallKind, Replies, Shard};
 use mayfly_store::UnixMillis;
 
 use crate::client::{Client, ClientId, Seen};
@@ -51,7 +51,7 @@ impl Oracle {
     ) -> Result<(), String> {
         self.advance_to(now, &mut heard)?;
         self.listeners.take_expired(&mut heard)?;
-        let batch = &replies.spent;
+        let batch = batch_of(replies)?;
         let mut calls = &batch.calls[..];
         let mut start = 0;
         for &end in &replies.ends {
@@ -67,7 +67,7 @@ impl Oracle {
             calls = &behind[inner.len()..];
             let name = call.command.full_name();
             self.count(name, client.id, bytes);
-            let words: Vec<&[u8]> = batch.words_of(call).from(0).collect();
+            let words: Vec<&[u8]> = batch_of(replies)?.words_of(call).from(0).collect();
             let is_wrong = fault == Some(Fault::WrongModel) && self.calls >= 500 && name == "hget";
             let judged = match call.kind {
                 CallKind::Transaction { flag, .. } => {
@@ -138,7 +138,7 @@ impl Oracle {
         bytes: &[u8],
         heard: &mut Heard,
     ) -> Result<(), String> {
-        let batch = &replies.spent;
+        let batch = batch_of(replies)?;
         let state = flag.map_or(State::Same, |flag| self.watchers.take(&batch.flags[flag as usize]));
         let is_refused = matches!(bytes, b"*-1\r\n" | b"_\r\n");
         self.transactions[usize::from(is_refused)] += 1;
@@ -181,7 +181,7 @@ impl Oracle {
         heard: &mut Heard,
         is_wrong: bool,
     ) -> Result<(), String> {
-        let words: Vec<&[u8]> = replies.spent.words_of(call).from(0).collect();
+        let words: Vec<&[u8]> = batch_of(replies)?.words_of(call).from(0).collect();
         let seen =
             Call { name: call.command.full_name(), words: &words, database: usize::from(call.database) };
         let is_cut = bytes.is_empty() && replies.overflow;
@@ -285,4 +285,8 @@ impl Oracle {
             self.digest = (self.digest ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
         }
     }
+}
+
+fn batch_of(replies: &Replies) -> Result<&Batch, String> {
+    replies.spent.as_deref().ok_or_else(|| "a shard's replies come without their batch".to_owned())
 }

@@ -415,8 +415,7 @@ impl World {
     }
 
     /// The short way to the shard on the session's own thread.
-    #[allow(clippy::result_large_err, reason = "the batch comes back by value")]
-    fn run_at_home(&mut self, id: ClientId, home: ShardId, batch: Batch) -> Checked {
+    fn run_at_home(&mut self, id: ClientId, home: ShardId, batch: Box<Batch>) -> Checked {
         let shard = &mut self.shards[home.index()];
         let mut effects = Vec::new();
         match with_moment(self.now_micros, &self.host, |moment| {

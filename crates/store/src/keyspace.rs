@@ -48,6 +48,8 @@ pub struct Reclaimed {
 pub struct Keyspace {
     databases: Vec<Database>,
     stats: KeyspaceStats,
+    /// Databases from here on were never opened to change them: they are empty.
+    touched: usize,
     /// The database that `reclaim` begins with, so that none waits for another for ever.
     first: usize,
 }
@@ -60,6 +62,7 @@ impl Keyspace {
         Keyspace {
             databases: (0..options.databases).map(database).collect(),
             stats: KeyspaceStats::default(),
+            touched: 0,
             first: 0,
         }
     }
@@ -84,11 +87,14 @@ impl Keyspace {
     /// A database, by an index below [`databases`](Keyspace::databases).
     #[inline]
     pub fn database_mut(&mut self, index: u16) -> &mut Database {
-        &mut self.databases[usize::from(index)]
+        let index = usize::from(index);
+        self.touched = self.touched.max(index + 1);
+        &mut self.databases[index]
     }
 
     /// Two databases change places.
     pub fn swap_databases(&mut self, a: u16, b: u16) {
+        self.touched = self.touched.max(usize::from(a.max(b)) + 1);
         self.databases.swap(usize::from(a), usize::from(b));
     }
 
@@ -101,10 +107,12 @@ impl Keyspace {
     /// The earliest instant at which [`reclaim`](Keyspace::reclaim) has something to do; the epoch if it has
     /// already (something waits to be freed or reported), `None` if nothing is scheduled.
     pub fn next_reclaim(&self) -> Option<UnixMillis> {
-        if self.databases.iter().any(Database::has_remains) {
+        // Asked after every batch, while most applications stay in one database.
+        let touched = &self.databases[..self.touched];
+        if touched.iter().any(Database::has_remains) {
             return Some(UnixMillis(0));
         }
-        self.databases.iter().filter_map(Database::next_turn).min()
+        touched.iter().filter_map(Database::next_turn).min()
     }
 
     /// One slice of expiry and freeing, of at most `steps_max` steps: a key expired, an entry of the wheel placed

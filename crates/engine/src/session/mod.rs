@@ -92,6 +92,10 @@ pub struct Surroundings<'a> {
     pub pauses: &'a Pauses,
 }
 
+/// Batches at hand. They are boxed since they travel: a pointer is moved, not two hundred bytes.
+#[allow(clippy::vec_box, reason = "the boxes leave this vector and come back")]
+type Batches = Vec<Box<Batch>>;
+
 /// One client's conversation.
 #[derive(Debug)]
 pub struct Session {
@@ -101,12 +105,12 @@ pub struct Session {
     decoder: Decoder,
     lanes: Lanes,
     /// Batches being filled, by shard; those with calls leave at the end of the burst.
-    open: Vec<Batch>,
-    joint: Option<(Vec<ShardId>, Batch)>,
+    open: Batches,
+    joint: Option<(Vec<ShardId>, Box<Batch>)>,
     /// A joint is under way; nothing is decoded until it has answered.
     joint_in_flight: bool,
     local: Replies,
-    spare: Vec<Batch>,
+    spare: Batches,
     rooms: Vec<ReplyRoom>,
     last_command: Option<(Vec<u8>, &'static Command)>,
     overflowed: bool,
@@ -139,7 +143,7 @@ impl Session {
             decoder: Decoder::new(options.request),
             // One lane a shard, one for joints, one for what the session answers itself, one for invalidations.
             lanes: Lanes::new(usize::from(shards) + 3),
-            open: (0..shards).map(|lane| Batch { lane, ..Batch::default() }).collect(),
+            open: (0..shards).map(|lane| Box::new(Batch { lane, ..Batch::default() })).collect(),
             joint: None,
             joint_in_flight: false,
             local: Replies { lane: shards + 1, ..Replies::default() },
@@ -226,7 +230,9 @@ impl Session {
         if replies.lane == self.router.shards() {
             self.joint_in_flight = false;
         }
-        self.keep(std::mem::take(&mut replies.spent));
+        if let Some(batch) = replies.spent.take() {
+            self.keep(batch);
+        }
         let own = std::mem::take(&mut replies.own);
         self.lanes.put(replies);
         own.iter().for_each(|message| self.push_message(message));
@@ -363,8 +369,8 @@ impl Session {
         for shard in self.router.all() {
             let batch = &mut self.open[shard.index()];
             if !batch.calls.is_empty() {
-                let spare = self.spare.pop().unwrap_or_default();
-                let fresh = Batch { lane: batch.lane, ..spare };
+                let mut fresh = self.spare.pop().unwrap_or_default();
+                fresh.lane = batch.lane;
                 let mut batch = std::mem::replace(batch, fresh);
                 batch.burst = burst.clone();
                 batch.room = self.rooms.pop().unwrap_or_default();
@@ -386,7 +392,7 @@ impl Session {
         }
     }
 
-    fn keep(&mut self, mut batch: Batch) {
+    fn keep(&mut self, mut batch: Box<Batch>) {
         if self.spare.len() < SPARE_MAX && batch.words.capacity() <= SPARE_WORDS_MAX {
             batch.burst.clear();
             batch.words.clear();

@@ -10,7 +10,7 @@ use mayfly_resp::{Protocol, ReplyWriter, Span};
 use mayfly_store::UnixMillis;
 
 use super::conversation::{is_queued, is_subscribing};
-use super::{Session, Surroundings};
+use super::{Batches, Session, Surroundings};
 use crate::batch::{Batch, Call, CallKind, ReplyRoom};
 use crate::counters::ThreadCounters;
 use crate::meter::Meter;
@@ -273,9 +273,9 @@ pub(super) fn run_here(
 
 /// The joint of this burst, which `fresh` begins if there is none, over `needed` as well.
 pub(super) fn joint_over(
-    joint: &mut Option<(Vec<ShardId>, Batch)>,
+    joint: &mut Option<(Vec<ShardId>, Box<Batch>)>,
     needed: Vec<ShardId>,
-    fresh: impl FnOnce() -> Batch,
+    fresh: impl FnOnce() -> Box<Batch>,
 ) -> &mut Batch {
     let (shards, batch) = joint.get_or_insert_with(|| (Vec::new(), fresh()));
     needed.into_iter().for_each(|shard| insert_sorted(shards, shard));
@@ -283,17 +283,16 @@ pub(super) fn joint_over(
 }
 
 pub(super) fn fresh_joint(
-    spare: &mut Vec<Batch>,
+    spare: &mut Batches,
     rooms: &mut Vec<ReplyRoom>,
     router: &Router,
     client: &ClientState,
-) -> Batch {
-    Batch {
-        lane: router.shards(),
-        client: client.card.id,
-        room: rooms.pop().unwrap_or_default(),
-        ..spare.pop().unwrap_or_default()
-    }
+) -> Box<Batch> {
+    let mut batch = spare.pop().unwrap_or_default();
+    batch.lane = router.shards();
+    batch.client = client.card.id;
+    batch.room = rooms.pop().unwrap_or_default();
+    batch
 }
 
 pub(super) fn insert_sorted(shards: &mut Vec<ShardId>, shard: ShardId) {
