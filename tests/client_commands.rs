@@ -194,3 +194,43 @@ fn held_requests_are_carried_out_before_the_end() {
     writer.expect_closed();
     assert_eq!(server.exit_code(), 0);
 }
+
+#[test]
+fn the_list_says_what_each_client_is_in_the_middle_of() {
+    for shards in SHARD_COUNTS {
+        let server = Server::start(shards);
+        let mut operator = server.connect();
+        for (lines, shown) in [
+            (&["PING"][..], "flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 watch=0 qbuf=0"),
+            (
+                &["SELECT 3", "WATCH a b", "WATCH c"],
+                "flags=N db=3 sub=0 psub=0 ssub=0 multi=-1 watch=3 qbuf=0",
+            ),
+            (&["MULTI", "HSET a f v", "PING"], "flags=x db=0 sub=0 psub=0 ssub=0 multi=2 watch=0 qbuf=0"),
+            (&["MULTI", "PING", "EXEC"], "flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 watch=0 qbuf=0"),
+            (
+                &["SUBSCRIBE a", "SUBSCRIBE b", "PSUBSCRIBE c*", "SSUBSCRIBE d"],
+                "flags=P db=0 sub=2 psub=1 ssub=1 multi=-1 watch=0 qbuf=0",
+            ),
+            (&["SUBSCRIBE a", "RESET"], "flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 watch=0 qbuf=0"),
+        ] {
+            let (mut client, id) = connect(&server);
+            lines.iter().for_each(|line| drop(client.run(line)));
+            let list = operator.run(&format!("CLIENT LIST ID {id}")).to_string();
+            assert!(list.contains(shown), "{lines:?}: {list}");
+        }
+    }
+}
+
+#[test]
+fn the_list_says_how_much_waits_for_a_client_that_does_not_read() {
+    let server = Server::start(2);
+    let mut operator = server.connect();
+    operator.run(&format!("HSET h f {}", "v".repeat(100_000)));
+    let (mut client, id) = connect(&server);
+    client.send(&encode_line("HGET h f").repeat(400));
+    eventually("replies wait", || {
+        let list = operator.run(&format!("CLIENT LIST ID {id}")).to_string();
+        (list.contains(" events=rw ") && !list.contains(" omem=0 ")).then_some(())
+    });
+}

@@ -131,10 +131,14 @@ pub struct ClientCard {
     pub output_waiting_bytes: AtomicU64,
     /// Channels and patterns that it listens to.
     pub subscriptions: AtomicU64,
+    /// The same by kind: channels, patterns, shard channels.
+    pub subscriptions_by_kind: [AtomicU64; 3],
     /// Keys that it watches.
     pub watched_keys: AtomicU64,
     /// Requests that it has queued since `MULTI`; -1: it has not said so.
     pub queued: AtomicI64,
+    /// Bytes of these requests.
+    pub queued_bytes: AtomicU64,
     /// Whether it reads what others ask for: `MONITOR`.
     pub is_monitor: AtomicBool,
     /// Whether and how its reads are tracked: [`TrackingMarks`].
@@ -181,8 +185,10 @@ impl ClientCard {
             input_waiting_bytes: AtomicU64::new(0),
             output_waiting_bytes: AtomicU64::new(0),
             subscriptions: AtomicU64::new(0),
+            subscriptions_by_kind: Default::default(),
             watched_keys: AtomicU64::new(0),
             queued: AtomicI64::new(-1),
+            queued_bytes: AtomicU64::new(0),
             is_monitor: AtomicBool::new(false),
             tracking: AtomicU8::new(0),
             redirect: AtomicI64::new(-1),

@@ -126,8 +126,8 @@ pub struct Replies {
     pub bytes: Vec<u8>,
     /// Where each reply ends in `bytes`.
     pub ends: Vec<usize>,
-    /// How many subscriptions the client has from here on, if that may have changed.
-    pub subscriptions: Option<usize>,
+    /// How many subscriptions of each kind the client has from here on, if that may have changed.
+    pub subscriptions: Option<[usize; 3]>,
     /// Messages of these calls to the client itself: it reads its replies first.
     pub own: Vec<Message>,
     /// More bytes than the limit allows: the last replies are missing, the client is to be closed.

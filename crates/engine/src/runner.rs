@@ -433,7 +433,7 @@ impl<A: Clone> Runner<'_, A> {
         hand: &mut Hand<'_, A>,
         out: &mut Vec<u8>,
         protocol: Protocol,
-    ) -> usize {
+    ) -> [usize; 3] {
         let address = (self.reply_to)();
         let mut reply = ReplyWriter::new(out, protocol);
         for name in names {
@@ -457,7 +457,7 @@ impl<A: Clone> Runner<'_, A> {
             reply.null();
             reply.integer(first.as_ref().map_or(0, |all| all.subscriptions.count_with(kind, client)) as i64);
         }
-        first.map_or(0, |all| all.subscriptions.count(client))
+        first.map_or([0; 3], |all| all.subscriptions.counts(client))
     }
 }
 

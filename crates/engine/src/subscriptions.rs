@@ -134,6 +134,11 @@ impl<A: Clone> Subscriptions<A> {
         }
     }
 
+    /// How many subscriptions a client has of each kind.
+    pub fn counts(&self, client: u64) -> [usize; 3] {
+        self.by_client.get(&client).map_or([0; 3], |sets| sets.each_ref().map(HashSet::len))
+    }
+
     /// How many subscriptions a client has in all.
     pub fn count(&self, client: u64) -> usize {
         self.by_client.get(&client).map_or(0, |sets| sets.iter().map(HashSet::len).sum())

@@ -56,6 +56,11 @@ impl Transaction {
         true
     }
 
+    /// Bytes of the words of its requests.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Whether one of the requests writes.
     pub fn would_write(&self) -> bool {
         self.requests.iter().any(|request| is_writing(request.command))

@@ -140,6 +140,8 @@ impl Connection {
                 self.deaf.get_or_insert(error);
                 self.discard_output();
             }
+            let waiting_bytes = self.unsent() + self.session.held_bytes();
+            self.card.output_waiting_bytes.store(waiting_bytes as u64, Relaxed);
             if self.unsent() == 0 && (self.session.is_finished() || self.input_is_over()) {
                 return Poll::Ready(self.deaf.take().map_or(Ended::Finished, Ended::Failed));
             }

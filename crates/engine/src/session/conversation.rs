@@ -65,9 +65,13 @@ impl Session {
     }
 
     /// Notes how many channels and patterns the client listens to, here and on its card.
-    pub(super) fn count_subscriptions(&mut self, subscriptions: usize) {
-        self.subscriptions = subscriptions;
-        self.client.card.subscriptions.store(subscriptions as u64, Relaxed);
+    pub(super) fn count_subscriptions(&mut self, by_kind: [usize; 3]) {
+        self.subscriptions = by_kind.iter().sum();
+        let card = &self.client.card;
+        card.subscriptions.store(self.subscriptions as u64, Relaxed);
+        for (count, known) in by_kind.into_iter().zip(&card.subscriptions_by_kind) {
+            known.store(count as u64, Relaxed);
+        }
     }
 
     /// Before a request: says whether its reply is wanted.
@@ -108,7 +112,7 @@ impl Session {
         self.unwatch();
         // `RESET` has taken the tracking away; the shards may still know of it.
         if self.subscriptions > 0 || was_tracking {
-            self.count_subscriptions(0);
+            self.count_subscriptions([0; 3]);
             self.is_deaf = true;
             self.forgets.push(Outgoing::Unsubscribe(self.client.card.id));
         }

@@ -214,6 +214,8 @@ impl Session {
             card.watched_keys.store(self.watched_keys as u64, Relaxed);
             let queued = self.transaction.as_ref().map(|transaction| transaction.len() as i64);
             card.queued.store(queued.unwrap_or(-1), Relaxed);
+            let bytes = self.transaction.as_ref().map_or(0, Transaction::bytes);
+            card.queued_bytes.store(bytes as u64, Relaxed);
             card.active_at.store(surroundings.now_micros / 1_000, Relaxed);
         }
         self.send_off(buffer, outgoing);

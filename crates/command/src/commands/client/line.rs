@@ -1,7 +1,6 @@
 //! One client as one line, as `CLIENT INFO` and `CLIENT LIST` show it: Redis' fields in Redis' order.
 //!
-//! Fields about what a client's card does not tell (how many subscriptions of each kind)
-//! say that there is none.
+//! Replies wait in one buffer, which `obl` and `omem` both tell; what Mayfly does not have is zero.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -19,11 +18,15 @@ pub(super) fn line(card: &ClientCard, now: UnixMillis, running: Option<&str>) ->
     let command = running.or_else(|| last_command().map(Command::full_name)).unwrap_or("NULL");
     let input_waiting = card.input_waiting_bytes.load(Relaxed);
     let output_waiting = card.output_waiting_bytes.load(Relaxed);
+    let queued_bytes = card.queued_bytes.load(Relaxed);
+    let [channels, patterns, shard_channels] =
+        card.subscriptions_by_kind.each_ref().map(|count| count.load(Relaxed));
     let names = card.names().clone();
     format!(
         "id={id} addr={address} laddr={local_address} fd=-1 name={name} age={age} idle={idle} flags={flags} \
-         db={database} sub=0 psub=0 ssub=0 multi={queued} watch={watched} qbuf={input_waiting} qbuf-free=0 argv-mem=0 \
-         multi-mem=0 rbs=0 rbp=0 obl={output_waiting} oll=0 omem=0 tot-mem={memory} events=r cmd={command} \
+         db={database} sub={channels} psub={patterns} ssub={shard_channels} multi={queued} watch={watched} \
+         qbuf={input_waiting} qbuf-free=0 argv-mem=0 multi-mem={queued_bytes} rbs=0 rbp=0 obl={output_waiting} \
+         oll=0 omem={output_waiting} tot-mem={memory} events={events} cmd={command} \
          user=default redir={redirect} resp={protocol} lib-name={library} lib-ver={library_version} io-thread=0 \
          tot-net-in={input} tot-net-out={output} tot-cmds={calls}\n",
         id = card.id,
@@ -35,7 +38,8 @@ pub(super) fn line(card: &ClientCard, now: UnixMillis, running: Option<&str>) ->
         database = card.database.load(Relaxed),
         queued = card.queued.load(Relaxed),
         watched = card.watched_keys.load(Relaxed),
-        memory = input_waiting + output_waiting,
+        memory = input_waiting + output_waiting + queued_bytes,
+        events = if output_waiting > 0 { "rw" } else { "r" },
         redirect = card.redirect.load(Relaxed),
         protocol = if card.resp3.load(Relaxed) { 3 } else { 2 },
         library = String::from_utf8_lossy(&names.library),
@@ -52,6 +56,7 @@ fn flags(card: &ClientCard) -> String {
     let flags = [
         ('O', card.is_monitor.load(Relaxed)),
         ('P', card.subscriptions.load(Relaxed) > 0),
+        ('x', card.queued.load(Relaxed) >= 0),
         ('b', card.is_held.load(Relaxed)),
         ('t', tracking & TrackingMarks::ON != 0),
         ('R', tracking & TrackingMarks::BROKEN != 0),
