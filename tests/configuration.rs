@@ -108,6 +108,44 @@ fn a_new_timeout_holds_for_those_who_are_connected() {
 }
 
 #[test]
+fn a_policy_of_frequency_counts_uses_on_every_shard() {
+    for shards in SHARD_COUNTS {
+        let server = Server::start(shards);
+        let mut client = server.connect();
+        client.replay(&[
+            ("CONFIG GET maxmemory-policy", "1) \"maxmemory-policy\"\n2) \"noeviction\""),
+            (
+                "CONFIG SET maxmemory-policy lru",
+                "(error) ERR CONFIG SET failed (possibly related to argument 'maxmemory-policy') - argument(s) must \
+                 be one of the following: volatile-lru, volatile-lfu, volatile-random, volatile-ttl, allkeys-lru, \
+                 allkeys-lfu, allkeys-random, noeviction",
+            ),
+            ("CONFIG SET maxmemory-policy allkeys-lfu lfu-log-factor 0", "OK"),
+        ]);
+        for key in ["a", "b", "c", "d"] {
+            client.replay(&[
+                (&format!("HSET {key} f v"), "(integer) 1"),
+                (&format!("HGET {key} f"), "\"v\""),
+                (&format!("OBJECT FREQ {key}"), "(integer) 6"),
+                ("CLIENT NO-TOUCH on", "OK"),
+                (&format!("HGET {key} f"), "\"v\""),
+                (&format!("OBJECT FREQ {key}"), "(integer) 6"),
+                ("CLIENT NO-TOUCH off", "OK"),
+                // Over several shards as on one.
+                ("TOUCH a b c d", "*"),
+                (&format!("OBJECT FREQ {key}"), "(integer) 7"),
+                ("DEL a b c d", "(integer) 1"),
+            ]);
+        }
+        let info = client.run("INFO memory");
+        let info = String::from_utf8_lossy(info.as_bytes().expect("a text")).into_owned();
+        assert!(
+            info.contains("\r\nmaxmemory:0\r\n") && info.contains("\r\nmaxmemory_policy:allkeys-lfu\r\n")
+        );
+    }
+}
+
+#[test]
 fn statistics_are_counted_anew_and_metrics_go_on() {
     for shards in SHARD_COUNTS {
         let server = Server::start(shards);

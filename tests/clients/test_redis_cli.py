@@ -143,6 +143,18 @@ class Modes(Case):
         load("large", 500)
         self.assertRegex(redis_cli("--memkeys"), r'Biggest +hash found .*"large".* has \d+ bytes')
 
+    def test_hotkeys(self) -> None:
+        load("cold", 1)
+        load("hot", 1)
+        self.assertEqual(redis_cli("CONFIG", "SET", "maxmemory-policy", "allkeys-lfu", "lfu-log-factor", "0"), "OK\n")
+        self.addCleanup(redis_cli, "CONFIG", "SET", "maxmemory-policy", "noeviction", "lfu-log-factor", "10")
+        for key, uses in (("cold", 1), ("hot", 50)):
+            redis_cli("DEL", key)
+            load(key, 1)
+            redis_cli("--pipe", stdin=f"HLEN {key}\r\n" * uses)
+        shown = redis_cli("--hotkeys")
+        self.assertRegex(shown, r"hot key found with counter: 5\d\tkeyname: \"?hot")
+
     def test_latency(self) -> None:
         # Not on a terminal it samples for the interval, prints minimum, maximum, average, count, and ends.
         numbers = redis_cli("--latency", "-i", "1").split()

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 use mayfly_resp::{Protocol, ReplyWriter};
-use mayfly_store::{Assembly, Database, Detached, EntryId, Fields, Key, Keyspace, UnixMillis, packed_bytes};
+use mayfly_store::{
+    AccessPolicy, Assembly, Database, Detached, EntryId, Fields, Key, Keyspace, UnixMillis, packed_bytes,
+};
 
 use crate::changes::{Change, Changes, Class};
 use crate::client::{ClientCard, ClientState};
@@ -68,6 +70,8 @@ pub struct Data<'a> {
     router: &'a Router,
     routed: Key<'a>,
     changes: &'a mut Changes,
+    /// Whether opening a hash counts as a use of it: not for a client that said `CLIENT NO-TOUCH`.
+    touches: bool,
     /// The logical database that the client has selected.
     pub database: u16,
     /// The instant of the whole batch.
@@ -81,17 +85,39 @@ impl<'a> Data<'a> {
         router: &'a Router,
         routed: Key<'a>,
         changes: &'a mut Changes,
+        touches: bool,
         database: u16,
         now: UnixMillis,
     ) -> Self {
-        Data { shards, router, routed, changes, database, now }
+        Data { shards, router, routed, changes, touches, database, now }
     }
 
-    /// Opens a hash to read it; counts a hit or a miss.
+    /// Opens a hash to read it; counts a hit or a miss, and a use of the hash.
+    #[inline]
     pub fn read(&mut self, key: &[u8]) -> Option<Hash<'_>> {
+        self.look_up(key, self.touches)
+    }
+
+    /// Opens a hash to look at it from outside: counts a hit or a miss, but no use.
+    #[inline]
+    pub fn peek(&mut self, key: &[u8]) -> Option<Hash<'_>> {
+        self.look_up(key, false)
+    }
+
+    /// Counts a use of a hash, whatever the client has said; false if there is none.
+    pub fn touch(&mut self, key: &[u8]) -> bool {
+        self.look_up(key, true).is_some()
+    }
+
+    #[inline]
+    fn look_up(&mut self, key: &[u8], touches: bool) -> Option<Hash<'_>> {
         let (routed, number, now) = (self.key(key), self.database, self.now);
         let keyspace = self.shards.keyspace_of(self.router, routed);
-        let found = keyspace.database_mut(number).find(routed, now);
+        let database = keyspace.database_mut(number);
+        let found = database.find(routed, now);
+        if let (Some(id), true) = (found, touches) {
+            database.touch(id, now);
+        }
         let stats = keyspace.stats_mut();
         match found {
             Some(_) => stats.hits += 1,
@@ -104,12 +130,17 @@ impl<'a> Data<'a> {
         found.map(|id| Hash { database: keyspace.database_mut(number), id, number, changes })
     }
 
-    /// Opens a hash to change or remove it.
+    /// Opens a hash to change or remove it; counts a use of it.
     pub fn open(&mut self, key: &[u8]) -> Option<Hash<'_>> {
-        self.open_in(self.database, key)
+        let (touches, now) = (self.touches, self.now);
+        let hash = self.open_in(self.database, key)?;
+        if touches {
+            hash.database.touch(hash.id, now);
+        }
+        Some(hash)
     }
 
-    /// Opens a hash of another logical database to change or remove it.
+    /// Opens a hash of any logical database to change or remove it; counts no use.
     pub fn open_in(&mut self, number: u16, key: &[u8]) -> Option<Hash<'_>> {
         let (key, now) = (self.key(key), self.now);
         let database = self.shards.keyspace_of(self.router, key).database_mut(number);
@@ -130,14 +161,16 @@ impl<'a> Data<'a> {
         let (id, created) = database.find_or_create(routed, room, now);
         if created {
             self.changes.report(number, Class::New, "new", key);
+        } else if self.touches {
+            database.touch(id, now);
         }
         Hash { database, id, number, changes: self.changes }
     }
 
     /// Begins a hash for `key` aside; [`Data::attach_in`] puts it there once it is whole.
     pub fn assemble_for(&mut self, key: &[u8]) -> Assembly {
-        let (key, number) = (self.key(key), self.database);
-        self.shards.keyspace_of(self.router, key).database_mut(number).assemble()
+        let (key, number, now) = (self.key(key), self.database, self.now);
+        self.shards.keyspace_of(self.router, key).database_mut(number).assemble(now)
     }
 
     /// Puts a hash at `key` of a logical database, replacing what is there.
@@ -196,6 +229,11 @@ impl<'a> Data<'a> {
     /// Number of shards of the server.
     pub fn shard_count(&self) -> u16 {
         self.router.shards()
+    }
+
+    /// What is kept of the use of a hash.
+    pub fn access_policy(&mut self) -> AccessPolicy {
+        self.keyspaces().next().map_or_else(AccessPolicy::default, |keyspace| keyspace.access_policy())
     }
 
     /// Number of logical databases.
@@ -292,8 +330,18 @@ impl<'a> Hash<'a> {
     }
 
     /// A copy of its fields and its deadline.
-    pub fn copy(&self) -> Detached {
-        self.database.copy(self.id)
+    pub fn copy(&self, now: UnixMillis) -> Detached {
+        self.database.copy(self.id, now)
+    }
+
+    /// Seconds since its last use, where that is kept.
+    pub fn idle_seconds(&self, now: UnixMillis) -> u64 {
+        self.database.idle_seconds(self.id, now)
+    }
+
+    /// How often it is used, where that is kept.
+    pub fn frequency(&self, now: UnixMillis) -> u8 {
+        self.database.frequency(self.id, now)
     }
 
     /// Takes it out of the keyspace, with its deadline and without its key.

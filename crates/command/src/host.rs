@@ -82,6 +82,8 @@ pub struct HostFacts {
     pub executable: String,
     /// Seconds since the start.
     pub uptime_seconds: u64,
+    /// What would be evicted if memory were limited.
+    pub memory_policy: &'static str,
     /// Limit of connections.
     pub connections_max: u64,
     /// Open connections.

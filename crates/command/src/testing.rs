@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use mayfly_resp::{Decoded, Decoder, Protocol, ReplyReader, ReplyWriter, RequestLimits};
-use mayfly_store::{KeyHasher, Keyspace, StoreOptions, UnixMillis};
+use mayfly_store::{AccessPolicy, KeyHasher, Keyspace, StoreOptions, UnixMillis};
 
 use crate::changes::{Change, Changes};
 use crate::client::{ClientCard, ClientState};
@@ -104,6 +104,11 @@ impl Fixture {
         shown.collect::<Vec<_>>().join(", ")
     }
 
+    /// Changes what is kept of the use of a key.
+    pub fn set_access_policy(&mut self, policy: AccessPolicy) {
+        self.keyspaces.iter_mut().flatten().for_each(|keyspace| keyspace.set_access_policy(policy));
+    }
+
     /// Look-ups so far: hits and misses.
     pub fn lookups(&self) -> (u64, u64) {
         let stats = || self.keyspaces.iter().flatten().map(|keyspace| keyspace.stats());
@@ -172,6 +177,7 @@ impl Fixture {
                     &self.router,
                     routed,
                     &mut self.changes,
+                    !self.client.card.no_touch.load(Relaxed),
                     self.client.database,
                     self.now,
                 );
@@ -255,7 +261,7 @@ impl Host for TestHost {
 
     fn facts(&self) -> HostFacts {
         let shards_at_reset = *self.shards_at_reset.lock().unwrap();
-        HostFacts { port: 6379, shards_at_reset, ..HostFacts::default() }
+        HostFacts { port: 6379, memory_policy: "noeviction", shards_at_reset, ..HostFacts::default() }
     }
 
     fn shutdown(&self) {

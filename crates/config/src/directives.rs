@@ -13,7 +13,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use crate::directive::{Directive, Kind, Section, directives};
 use crate::size::{GIB, KIB, MIB};
-use crate::values::{Level, LogFormat, Secret, Setting};
+use crate::values::{Level, LogFormat, MemoryPolicy, Secret, Setting};
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -105,6 +105,22 @@ directives! {
             redis "hash-max-listpack-entries", live;
         /// Up to so many bytes of fields and values a hash is one packed block; a larger one becomes a table.
         packed_bytes_max: usize = (4 * KIB) as usize, Kind::Bytes { min: 64, max: 64 * KIB }, live;
+    }
+
+    /// What is kept of the use of hashes.
+    memory: MemoryConfig {
+        /// By what eviction would choose: with lfu by how often a hash is used (OBJECT FREQ, redis-cli --hotkeys),
+        /// else by when it was used last (OBJECT IDLETIME). Nothing is evicted in this version, since maxmemory is
+        /// 0 = unlimited.
+        policy: MemoryPolicy = MemoryPolicy::Noeviction, Kind::Word(&MemoryPolicy::NAMES),
+            redis "maxmemory-policy", live;
+        /// With lfu, how many uses it takes to raise the counter of a hash, which ends at 255: the more, the larger
+        /// this is. 0 counts every use; with 10, about a million reach the end.
+        lfu_log_factor: u32 = 10, Kind::Integer { min: 0, max: 2_147_483_647, unit: "steps" },
+            redis "lfu-log-factor", live;
+        /// With lfu, how long a hash goes unused before its counter falls by one. 0: it never falls.
+        lfu_decay_minutes: u32 = 1, Kind::Integer { min: 0, max: 2_147_483_647, unit: "minutes" },
+            redis "lfu-decay-time", live;
     }
 
     /// How hashes whose time has come are given back. They are absent for clients at once in any case.

@@ -19,7 +19,6 @@ pub(crate) const FIXED: &[(&str, &str, &str)] = &[
     ("save", "", "nothing is written to disk; redis-benchmark asks"),
     ("appendonly", "no", "nothing is written to disk; redis-benchmark asks"),
     ("maxmemory", "0", "there is no bound on memory; monitoring and job queues ask"),
-    ("maxmemory-policy", "noeviction", "nothing is evicted; job queues refuse anything else"),
     ("slowlog-log-slower-than", "-1", "slow commands are not logged; monitoring asks"),
     ("slowlog-max-len", "0", "slow commands are not logged; monitoring asks"),
     ("cluster-enabled", "no", "a process is not part of a cluster"),

@@ -141,6 +141,7 @@ const SAME_UNDER_OLD_NAME: &str = "hash-max-ziplist-entries";
 /// Reads a value as Redis spells it and refuses it in Redis' words.
 fn value(kind: &Kind, text: &str) -> Result<Value, String> {
     let out_of_range = |min, max| format!("argument must be between {min} and {max} inclusive");
+    let one_of = |words: &str| format!("argument(s) must be one of the following: {words}");
     match kind {
         Kind::Integer { min, max, .. } => {
             let number = text.parse::<i64>().ok().filter(|number| number.to_string() == text);
@@ -155,10 +156,11 @@ fn value(kind: &Kind, text: &str) -> Result<Value, String> {
             kind.parse(text).map_err(|_| out_of_range(min, max))
         }
         Kind::Flag => kind.parse(text).map_err(|_| "argument must be 'yes' or 'no'".to_owned()),
-        Kind::Word(words) => match Level::from_redis(text) {
-            Some(level) if words.contains(&level.name()) => Ok(Value::Word(level.name())),
-            _ => Err("argument(s) must be one of the following: debug, verbose, notice, warning".to_owned()),
-        },
+        Kind::Word(words) if words.contains(&Level::Info.name()) => {
+            let level = Level::from_redis(text).map(|level| Value::Word(level.name()));
+            level.ok_or_else(|| one_of("debug, verbose, notice, warning"))
+        }
+        Kind::Word(words) => kind.parse(text).map_err(|_| one_of(&words.join(", "))),
         Kind::Letters { .. } => {
             kind.parse(text).map_err(|_| "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".to_owned())
         }

@@ -103,6 +103,62 @@ impl LogFormat {
     }
 }
 
+/// What is evicted when memory runs out, and so what is kept of the use of keys. Redis' words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MemoryPolicy {
+    /// Of the keys with a TTL those that were not used for longest.
+    VolatileLru,
+    /// Of the keys with a TTL those that are used least often.
+    VolatileLfu,
+    /// Of the keys with a TTL any.
+    VolatileRandom,
+    /// Of the keys with a TTL those that expire first.
+    VolatileTtl,
+    /// Those that were not used for longest.
+    AllkeysLru,
+    /// Those that are used least often.
+    AllkeysLfu,
+    /// Any.
+    AllkeysRandom,
+    /// Nothing.
+    Noeviction,
+}
+
+impl MemoryPolicy {
+    const ALL: [Self; 8] = [
+        Self::VolatileLru,
+        Self::VolatileLfu,
+        Self::VolatileRandom,
+        Self::VolatileTtl,
+        Self::AllkeysLru,
+        Self::AllkeysLfu,
+        Self::AllkeysRandom,
+        Self::Noeviction,
+    ];
+
+    /// The policies' words, in Redis' order.
+    pub(crate) const NAMES: [&'static str; 8] = [
+        "volatile-lru",
+        "volatile-lfu",
+        "volatile-random",
+        "volatile-ttl",
+        "allkeys-lru",
+        "allkeys-lfu",
+        "allkeys-random",
+        "noeviction",
+    ];
+
+    /// The policy's word in the file.
+    pub const fn name(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
+
+    /// Whether it goes by how often a key is used, and not by when it was used last.
+    pub const fn is_by_frequency(self) -> bool {
+        matches!(self, Self::VolatileLfu | Self::AllkeysLfu)
+    }
+}
+
 /// A type that a field of a section may have. `from_value` answers `None` for a value of another shape, or
 /// one that does not fit; a directive's [`crate::Kind`] admits neither.
 pub(crate) trait Setting: Sized {
@@ -114,7 +170,7 @@ macro_rules! integer_settings {
     ($($type:ty),*) => {$(
         impl Setting for $type {
             fn to_value(&self) -> Value {
-                // A setting is a u16, a usize or a u64: none is wider than 64 bits.
+                // A setting is unsigned: none is wider than 64 bits.
                 Value::Integer(*self as u64)
             }
 
@@ -128,7 +184,7 @@ macro_rules! integer_settings {
     )*};
 }
 
-integer_settings!(u16, usize, u64);
+integer_settings!(u16, u32, usize, u64);
 
 impl Setting for bool {
     fn to_value(&self) -> Value {
@@ -219,6 +275,19 @@ impl Setting for LogFormat {
     fn from_value(value: Value) -> Option<Self> {
         match value {
             Value::Word(word) => Self::ALL.into_iter().find(|format| format.name() == word),
+            _ => None,
+        }
+    }
+}
+
+impl Setting for MemoryPolicy {
+    fn to_value(&self) -> Value {
+        Value::Word(self.name())
+    }
+
+    fn from_value(value: Value) -> Option<Self> {
+        match value {
+            Value::Word(word) => Self::ALL.into_iter().find(|policy| policy.name() == word),
             _ => None,
         }
     }

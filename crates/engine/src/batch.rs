@@ -58,6 +58,8 @@ pub struct Call {
     pub protocol: Protocol,
     /// The client caches what it reads here: its keys are remembered.
     pub is_tracked: bool,
+    /// Whether it counts as a use of its keys.
+    pub touches: bool,
     /// Hash of the key it was routed by.
     pub key_hash: u64,
 }

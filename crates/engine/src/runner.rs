@@ -209,8 +209,15 @@ impl<A: Clone> Runner<'_, A> {
             position => Key { bytes: words.at(position as usize), hash: call.key_hash },
         };
         let start = replies.bytes.len();
-        let data =
-            Data::new(hand.shards(), self.router, routed, self.changes, call.database, self.moment.now);
+        let data = Data::new(
+            hand.shards(),
+            self.router,
+            routed,
+            self.changes,
+            call.touches,
+            call.database,
+            self.moment.now,
+        );
         let mut context = DataContext {
             data,
             host: self.moment.host,

@@ -112,7 +112,7 @@ impl<A: Clone> Shard<A> {
     /// Changes the limits, for what comes from now on; the number of databases stays.
     pub fn set_options(&mut self, options: ShardOptions) {
         self.options = options;
-        self.apply_packed_limits();
+        self.apply_store_options();
     }
 
     /// Runs a batch at once and returns its replies, or the batch itself while the keyspace is away: then it is
@@ -142,7 +142,7 @@ impl<A: Clone> Shard<A> {
                 self.keyspace = Some(keyspace);
                 self.observers = Some(observers);
                 // They may have changed while it was away.
-                self.apply_packed_limits();
+                self.apply_store_options();
                 while self.keyspace.is_some()
                     && let Some(work) = self.waiting.pop_front()
                 {
@@ -208,10 +208,11 @@ impl<A: Clone> Shard<A> {
         self.id
     }
 
-    fn apply_packed_limits(&mut self) {
-        let StoreOptions { packed_fields_max, packed_bytes_max, .. } = self.options.store;
+    fn apply_store_options(&mut self) {
+        let StoreOptions { packed_fields_max, packed_bytes_max, access, .. } = self.options.store;
         if let Some(keyspace) = &mut self.keyspace {
             keyspace.set_packed_limits(packed_fields_max, packed_bytes_max);
+            keyspace.set_access_policy(access);
         }
     }
 

@@ -269,6 +269,7 @@ impl ServerHost {
             executable: std::env::current_exe().map_or(String::new(), |path| path.display().to_string()),
             uptime_seconds: self.clock.uptime().as_secs(),
             connections_max: self.config().server.connections_max as u64,
+            memory_policy: self.config().memory.policy.name(),
             connections: self.clients.connected(),
             connections_total: self.clients.accepted(),
             connections_rejected: self.clients.rejected(),

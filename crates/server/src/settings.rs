@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use mayfly_config::Config;
+use mayfly_config::{Config, MemoryConfig};
 use mayfly_engine::{SessionOptions, ShardOptions, SharedEventClasses, TransactionLimits};
 use mayfly_resp::RequestLimits;
-use mayfly_store::StoreOptions;
+use mayfly_store::{AccessPolicy, StoreOptions};
 
 use crate::host::ServerHost;
 
@@ -60,10 +60,21 @@ pub fn shard_options(config: &Config, events: &SharedEventClasses, shards: usize
             databases: config.server.databases as u16,
             packed_fields_max: config.hash.packed_fields_max as u32,
             packed_bytes_max: config.hash.packed_bytes_max as u32,
+            access: access_policy(&config.memory),
         },
         slice_entries_max: config.expiry.slice_entries_max,
         output_bytes_max: config.limits.output_bytes_max,
         events: events.clone(),
         tracked_keys_max: config.limits.tracked_keys_max.div_ceil(shards),
+    }
+}
+
+fn access_policy(memory: &MemoryConfig) -> AccessPolicy {
+    match memory.policy.is_by_frequency() {
+        true => AccessPolicy::Frequency {
+            log_factor: memory.lfu_log_factor,
+            decay_minutes: memory.lfu_decay_minutes,
+        },
+        false => AccessPolicy::Recency,
     }
 }

@@ -2,9 +2,8 @@
 //!
 //! ```text
 //!   0                      16        19
-//!   ├── deadline and slot ─┼ access ─┼ key and fields, packed    ┤ unused ┤
-//!       wheel::Links       ┊         └ or the number of a table, 4 bytes
-//!                          └ kept, not read yet
+//!   ├── deadline and slot ─┼ access ─┼ key and fields, packed ────┼ unused ┤
+//!       wheel::Links                 └ or the number of a table, 4 bytes
 //! ```
 //!
 //! The spare bits of the links say which of the two it is, and how many bytes behind it are unused. An entry has
@@ -12,6 +11,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::access::{ACCESS_BYTES, Access};
 use crate::blocks::{Blocks, fill};
 use crate::index::Hashes;
 use crate::key::KeyHasher;
@@ -27,7 +27,7 @@ use crate::wheel::{FAR, LINKS_BYTES, Links, NEVER, Timers, TimersMut};
 pub struct EntryId(pub(crate) u32);
 
 /// Where the content of an entry starts.
-const CONTENT: usize = LINKS_BYTES + 3;
+const CONTENT: usize = LINKS_BYTES + ACCESS_BYTES;
 /// The spare bit that says: the content is the number of a table.
 const IS_TABLE: u8 = 1 << 6;
 /// The other spare bits: unused bytes. This many or more stand in the last bytes of the block instead.
@@ -88,21 +88,21 @@ const FAR_BYTES: usize = 24;
 impl Entries {
     /// Keeps a small hash that has no deadline; `fields` are as [`Packed::fields_block`] gave them, and `room` bytes
     /// more will follow.
-    pub(crate) fn insert_packed(&mut self, key: &[u8], fields: &[u8], room: usize) -> u32 {
-        key_parts(key, fields, |parts| self.insert(parts, room, 0))
+    pub(crate) fn insert_packed(&mut self, key: &[u8], fields: &[u8], room: usize, access: Access) -> u32 {
+        key_parts(key, fields, |parts| self.insert(parts, room, access, 0))
     }
 
     /// Keeps a large hash that has no deadline.
-    pub(crate) fn insert_table(&mut self, table: Box<Table>) -> u32 {
+    pub(crate) fn insert_table(&mut self, table: Box<Table>, access: Access) -> u32 {
         let place = self.keep_table(table);
-        self.insert(&[&place], 0, IS_TABLE)
+        self.insert(&[&place], 0, access, IS_TABLE)
     }
 
-    fn insert(&mut self, content: &[&[u8]], room: usize, kind: u8) -> u32 {
+    fn insert(&mut self, content: &[&[u8]], room: usize, access: Access, kind: u8) -> u32 {
         let used = CONTENT + content.iter().map(|part| part.len()).sum::<usize>();
         let number = self.blocks.allocate(used + room);
         let block = self.blocks.block_mut(number);
-        block[LINKS_BYTES..CONTENT].fill(0);
+        block[LINKS_BYTES..CONTENT].copy_from_slice(&access.bytes());
         fill(&mut block[CONTENT..used], content);
         write_unused(block, Links::default(), used, kind);
         number
@@ -207,6 +207,24 @@ impl Entries {
     pub(crate) fn key(&self, number: u32) -> &[u8] {
         let block = self.blocks.block(number);
         if is_table(block) { self.table(number).key() } else { key_of(&block[CONTENT..]) }
+    }
+
+    /// What is kept of the use of a hash.
+    #[inline]
+    pub(crate) fn access(&self, number: u32) -> Access {
+        let bytes = self.blocks.block(number)[LINKS_BYTES..].first_chunk();
+        Access::read(*bytes.expect("an entry has a word for its use"))
+    }
+
+    /// Keeps something else of it. A word that stays the same is not written: a read leaves the line clean.
+    #[inline]
+    pub(crate) fn use_again(&mut self, number: u32, next: impl FnOnce(Access) -> Access) {
+        let place = &mut self.blocks.block_mut(number)[LINKS_BYTES..CONTENT];
+        let before = Access::read(*place.first_chunk().expect("an entry has a word for its use"));
+        let after = next(before);
+        if after != before {
+            place.copy_from_slice(&after.bytes());
+        }
     }
 
     /// Bytes of an entry and what it points to.
@@ -404,7 +422,8 @@ mod tests {
     fn an_entry_takes_19_bytes_and_the_lengths_of_its_parts() {
         let mut entries = Entries::default();
         let fields = field_parts(&[b'f'; 8], &[b'v'; 32], |parts| parts.concat());
-        let number = entries.insert_packed(&[b'k'; 18], &fields, 0);
+        let number =
+            entries.insert_packed(&[b'k'; 18], &fields, 0, Access::with_idle_seconds(0, UnixMillis(0)));
         assert_eq!(entries.blocks.size(number), 19 + (1 + 18) + (1 + 8) + (1 + 32));
     }
 

@@ -1,5 +1,6 @@
 //! One shard's data: its logical databases, and the reclaiming of what is expired or removed.
 
+use crate::access::AccessPolicy;
 use crate::database::{Database, ExpiryTurn};
 use crate::key::KeyHasher;
 use crate::packed::PackedLimits;
@@ -15,11 +16,18 @@ pub struct StoreOptions {
     pub packed_fields_max: u32,
     /// Bytes up to which that allocation grows, key and all fields included.
     pub packed_bytes_max: u32,
+    /// What is kept of the use of a hash.
+    pub access: AccessPolicy,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        StoreOptions { databases: 16, packed_fields_max: 128, packed_bytes_max: 4096 }
+        StoreOptions {
+            databases: 16,
+            packed_fields_max: 128,
+            packed_bytes_max: 4096,
+            access: AccessPolicy::default(),
+        }
     }
 }
 
@@ -50,6 +58,7 @@ pub struct Keyspace {
     stats: KeyspaceStats,
     /// Databases from here on were never opened to change them: they are empty.
     touched: usize,
+    access: AccessPolicy,
     /// The database that `reclaim` begins with, so that none waits for another for ever.
     first: usize,
 }
@@ -58,11 +67,12 @@ impl Keyspace {
     /// An empty keyspace. All keyspaces of a process share one hasher.
     #[allow(clippy::needless_pass_by_value)] // what a keyspace is made from is its own
     pub fn new(options: StoreOptions, hasher: KeyHasher) -> Self {
-        let database = |_| Database::new(hasher.clone(), options.limits());
+        let database = |_| Database::new(hasher.clone(), options.limits(), options.access);
         Keyspace {
             databases: (0..options.databases).map(database).collect(),
             stats: KeyspaceStats::default(),
             touched: 0,
+            access: options.access,
             first: 0,
         }
     }
@@ -71,6 +81,21 @@ impl Keyspace {
     pub fn set_packed_limits(&mut self, fields_max: u32, bytes_max: u32) {
         let limits = PackedLimits { fields_max: fields_max as usize, bytes_max: bytes_max as usize };
         self.databases.iter_mut().for_each(|database| database.set_limits(limits));
+    }
+
+    /// What is kept of the use of a hash.
+    #[inline]
+    pub fn access_policy(&self) -> AccessPolicy {
+        self.access
+    }
+
+    /// Changes it, for uses from now on.
+    #[inline]
+    pub fn set_access_policy(&mut self, policy: AccessPolicy) {
+        if policy != self.access {
+            self.access = policy;
+            self.databases.iter_mut().for_each(|database| database.set_access_policy(policy));
+        }
     }
 
     /// Logical databases.

@@ -40,6 +40,7 @@
 //!
 //! Reading order: keyspace, database, entry, packed, blocks, [`index`], [`wheel`].
 
+mod access;
 mod blocks;
 pub(crate) mod database;
 pub(crate) mod entry;
@@ -56,6 +57,7 @@ mod time;
 mod varint;
 pub mod wheel;
 
+pub use self::access::AccessPolicy;
 pub use self::database::{Assembly, Database, Detached, Fields};
 pub use self::entry::EntryId;
 pub use self::key::{Key, KeyHasher};

@@ -153,7 +153,12 @@ fn key_name(key: u16) -> Vec<u8> {
 impl World {
     fn new() -> Self {
         let hasher = KeyHasher::from_seed(1);
-        let options = StoreOptions { databases: DATABASES, packed_fields_max: 8, packed_bytes_max: 300 };
+        let options = StoreOptions {
+            databases: DATABASES,
+            packed_fields_max: 8,
+            packed_bytes_max: 300,
+            ..StoreOptions::default()
+        };
         World {
             keyspace: Keyspace::new(options, hasher.clone()),
             hasher,
@@ -291,9 +296,9 @@ impl World {
             return;
         }
         self.remove(to.database, &new);
-        let id = self.find(from.database, &old).unwrap();
+        let (id, now) = (self.find(from.database, &old).unwrap(), self.now());
         let store = self.keyspace.database_mut(from.database);
-        let detached = if is_move { store.detach(id) } else { store.copy(id) };
+        let detached = if is_move { store.detach(id) } else { store.copy(id, now) };
         let key = Key::new(&new, &self.hasher);
         self.keyspace.database_mut(to.database).attach(key, detached);
         let live = &mut self.models[usize::from(from.database)].live;

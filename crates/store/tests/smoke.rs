@@ -38,7 +38,7 @@ fn a_hash_is_put_together_before_it_has_a_key() {
     let deadline = Some(UnixMillis(now.0 + 60_000));
     for count in [1, 1_000] {
         let database = keyspace.database_mut(0);
-        let mut hash = database.assemble();
+        let mut hash = database.assemble(now);
         for number in 0..count {
             assert!(hash.set(format!("field:{number}").as_bytes(), b"value"));
         }

@@ -41,7 +41,9 @@ pub fn rule(request: &Request) -> Rule {
         "command" | "command|count" | "command|list" | "command|docs" | "command|info" | "command|help" => {
             Rule::Kind
         }
-        "config|get" | "config|help" | "object|encoding" | "object|help" | "pubsub|help" => Rule::Kind,
+        "config|get" | "config|help" | "pubsub|help" => Rule::Kind,
+        // Two servers are not idle for the same second.
+        "object|encoding" | "object|idletime" | "object|help" => Rule::Kind,
         "memory|usage" | "memory|stats" | "memory|doctor" | "memory|malloc-stats" | "memory|help" => {
             Rule::Kind
         }

@@ -44,7 +44,8 @@ fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
         return Err(SAME_OBJECT);
     }
     let is_free = replaces || !context.data.exists_in(database, destination);
-    let copy = context.data.read(source).filter(|_| is_free).map(|hash| hash.copy());
+    let now = context.data.now;
+    let copy = context.data.read(source).filter(|_| is_free).map(|hash| hash.copy(now));
     context.reply.boolean_as_integer(copy.is_some());
     if let Some(copy) = copy {
         context.data.attach_in(database, destination, copy);

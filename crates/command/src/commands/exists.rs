@@ -19,12 +19,10 @@ pub static SPEC: Spec = Spec {
     run: Run::Keys(run),
 };
 
-/// Answers how many of the keys from position 1 on exist. `TOUCH` is the same here: nothing is kept about when
-/// a key was last used.
-pub(super) fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
+fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
     let mut found = 0;
     for key in words.from(1) {
-        found += i64::from(context.data.read(key).is_some());
+        found += i64::from(context.data.peek(key).is_some());
     }
     context.reply.integer(found);
     Ok(())

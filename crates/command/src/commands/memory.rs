@@ -72,8 +72,8 @@ static HELP: Spec = Spec { since: "4.0.0", ..help_spec(Group::Server, help) };
 
 fn usage(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
     check_samples(words)?;
-    // Neither a hit nor a miss, as in Redis: monitoring walks whole keyspaces with this.
-    match context.data.open(words.at(2)) {
+    // Neither a hit nor a miss nor a use, as in Redis: monitoring walks whole keyspaces with this.
+    match context.data.open_in(context.data.database, words.at(2)) {
         Some(hash) => context.reply.integer(i64::try_from(hash.bytes()).unwrap_or(i64::MAX)),
         None => context.reply.null(),
     }

@@ -5,7 +5,7 @@
 //! refused, because the fields would live for ever without.
 
 use mayfly_rdb::{RdbError, read_payload};
-use mayfly_store::UnixMillis;
+use mayfly_store::{AccessPolicy, UnixMillis};
 
 use crate::argument::Argument;
 use crate::changes::Class;
@@ -61,7 +61,13 @@ fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
             replaced.remove();
         }
     } else {
-        context.data.attach_in(database, key, hash.finish(deadline));
+        let mut hash = hash.finish(deadline);
+        match (context.data.access_policy(), options.idle_seconds, options.frequency) {
+            (AccessPolicy::Recency, Some(seconds), _) => hash.set_idle_seconds(seconds, now),
+            (AccessPolicy::Frequency { .. }, _, Some(counter)) => hash.set_frequency(counter, now),
+            _ => {}
+        }
+        context.data.attach_in(database, key, hash);
         context.data.changed_in(database, key, Class::Generic, "restore");
     }
     context.reply.ok();
@@ -85,28 +91,29 @@ fn refusal(error: RdbError) -> CommandError {
     }
 }
 
-/// What stands behind the payload. Idle time and frequency are checked and not kept: nothing is known here of when
-/// or how often a key was used.
+/// What stands behind the payload. Of idle time and frequency the one is kept that the policy is about.
 struct Options {
     replaces: bool,
     ttl_form: TimeForm,
+    idle_seconds: Option<u64>,
+    frequency: Option<u8>,
 }
 
 impl Options {
     fn parse(mut words: WordCursor<'_>) -> Result<Self, CommandError> {
-        let mut options = Options { replaces: false, ttl_form: TimeForm::MILLIS };
-        let (mut has_idle_time, mut has_frequency) = (false, false);
+        let mut options =
+            Options { replaces: false, ttl_form: TimeForm::MILLIS, idle_seconds: None, frequency: None };
         while let Some(option) = words.next() {
             if is(option, "replace") {
                 options.replaces = true;
             } else if is(option, "absttl") {
                 options.ttl_form = TimeForm::UNIX_MILLIS;
-            } else if is(option, "idletime") && !has_frequency {
-                has_idle_time = true;
-                check_number(&mut words, i64::MAX, INVALID_IDLE_TIME)?;
-            } else if is(option, "freq") && !has_idle_time {
-                has_frequency = true;
-                check_number(&mut words, 255, INVALID_FREQUENCY)?;
+            } else if is(option, "idletime") && options.frequency.is_none() {
+                let seconds = u64::try_from(words.integer()?).map_err(|_| INVALID_IDLE_TIME)?;
+                options.idle_seconds = Some(seconds);
+            } else if is(option, "freq") && options.idle_seconds.is_none() {
+                let counter = u8::try_from(words.integer()?).map_err(|_| INVALID_FREQUENCY)?;
+                options.frequency = Some(counter);
             } else {
                 return Err(CommandError::Syntax);
             }
@@ -115,14 +122,10 @@ impl Options {
     }
 }
 
-/// Reads a number of 0 to `max`.
-fn check_number(words: &mut WordCursor<'_>, max: i64, refused: CommandError) -> Result<(), CommandError> {
-    let number = words.integer()?;
-    if (0..=max).contains(&number) { Ok(()) } else { Err(refused) }
-}
-
 #[cfg(test)]
 mod tests {
+    use mayfly_store::AccessPolicy;
+
     use crate::testing::{Fixture, START, replay};
 
     const OK: &str = "OK";
@@ -164,6 +167,24 @@ mod tests {
                 ("OBJECT ENCODING h", "\"listpack\""),
             ]);
         }
+    }
+
+    #[test]
+    fn idle_time_and_frequency_are_kept_where_the_policy_is_about_them() {
+        let mut fixture = Fixture::new();
+        fixture.replay(&[
+            (&format!("RESTORE h 0 {ADA} IDLETIME 1000"), OK),
+            ("OBJECT IDLETIME h", "(integer) 1000"),
+            (&format!("RESTORE h 0 {ADA} FREQ 77 REPLACE"), OK),
+            ("OBJECT IDLETIME h", "(integer) 0"),
+        ]);
+        fixture.set_access_policy(AccessPolicy::Frequency { log_factor: 10, decay_minutes: 1 });
+        fixture.replay(&[
+            (&format!("RESTORE h 0 {ADA} FREQ 77 REPLACE"), OK),
+            ("OBJECT FREQ h", "(integer) 77"),
+            (&format!("RESTORE h 0 {ADA} IDLETIME 1000 REPLACE"), OK),
+            ("OBJECT FREQ h", "(integer) 5"),
+        ]);
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! `TOUCH key [key ...]`
 
-use super::exists::run;
 use crate::argument::Argument;
+use crate::context::DataContext;
+use crate::error::Outcome;
 use crate::spec::{Flags, Group, KeySpec, Run, Spec, access};
+use crate::words::Words;
 
 pub static SPEC: Spec = Spec {
     name: "touch",
-    summary: "Counts how many of the keys exist; the time of their last use is not kept.",
+    summary: "Counts a use of each of the keys, and answers how many exist.",
     since: "3.2.1",
     complexity: "O(N) where N is the number of keys.",
     group: Group::Generic,
@@ -17,9 +19,31 @@ pub static SPEC: Spec = Spec {
     run: Run::Keys(run),
 };
 
+fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
+    let mut found = 0;
+    for key in words.from(1) {
+        found += i64::from(context.data.touch(key));
+    }
+    context.reply.integer(found);
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use crate::testing::replay;
+
+    #[test]
+    fn it_counts_as_a_use_even_for_a_client_whose_reads_do_not() {
+        replay(&[
+            ("HSET h f v", "(integer) 1"),
+            ("CLIENT NO-TOUCH on", "OK"),
+            ("WAIT 10000", ""),
+            ("HGET h f", "\"v\""),
+            ("OBJECT IDLETIME h", "(integer) 10"),
+            ("TOUCH h", "(integer) 1"),
+            ("OBJECT IDLETIME h", "(integer) 0"),
+        ]);
+    }
 
     #[test]
     fn cases() {

@@ -32,7 +32,7 @@ pub(super) fn reply_time(
     shape: impl Fn(i64, i64) -> i64,
 ) -> Outcome {
     let now = context.data.now.0;
-    let answer = match context.data.read(words.at(1)) {
+    let answer = match context.data.peek(words.at(1)) {
         None => -2,
         Some(hash) => hash.deadline().map_or(-1, |deadline| shape(deadline.0, now)),
     };

@@ -20,7 +20,7 @@ pub static SPEC: Spec = Spec {
 };
 
 fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
-    let exists = context.data.read(words.at(1)).is_some();
+    let exists = context.data.peek(words.at(1)).is_some();
     context.reply.simple(if exists { "hash" } else { "none" });
     Ok(())
 }

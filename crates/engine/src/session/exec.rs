@@ -5,6 +5,8 @@
 //! data run here, before the batch leaves; their replies travel with it to take their places. Steps over all shards,
 //! such as subscribing, are calls like others; they decide what the next request may be, so it waits for them.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use mayfly_command::{ChannelKind, ClientState, Command, ReplyMode, Run, ShardId, Step, Words};
 use mayfly_resp::{Protocol, ReplyWriter, Span};
 
@@ -185,6 +187,7 @@ impl Built {
             database,
             protocol,
             is_tracked,
+            touches: !client.card.no_touch.load(Relaxed),
             key_hash,
         });
     }

@@ -130,6 +130,7 @@ impl Session {
             database: self.client.database,
             protocol: self.client.protocol,
             is_tracked: self.client.tracking.as_ref().is_some_and(|tracking| tracking.remembers(command)),
+            touches: !self.client.card.no_touch.load(Relaxed),
             key_hash,
         }
     }

@@ -5,6 +5,8 @@ use super::{Answer, Call, DATABASES, Model, NO_SUCH_KEY, SYNTAX, exactly, intege
 use crate::expected::{Expected, Reply};
 
 const SAME_OBJECT: &str = "ERR source and destination objects are the same";
+const NO_FREQUENCY: &str = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note \
+    that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
 const OUT_OF_RANGE: &str = "ERR DB index is out of range";
 
 impl Model {
@@ -45,6 +47,10 @@ impl Model {
                 Ok(Expected::OneOf(self.hash(call).map_or(vec![Reply::Null], |_| encodings.to_vec())))
             }
             "object|refcount" => exactly(self.hash(call).map_or(Reply::Null, |_| Reply::Integer(1))),
+            // The model keeps neither.
+            "object|idletime" if self.hash(call).is_some() => Ok(Expected::Any),
+            "object|freq" if self.hash(call).is_some() => Err(NO_FREQUENCY.to_owned()),
+            "object|idletime" | "object|freq" => exactly(Reply::Null),
             "memory|usage" => self.memory_usage(call),
             "scan" => self.scan(call),
             "keys" => {

@@ -1,5 +1,6 @@
 //! A hash on its way from one key to another, or put together before it has a key.
 
+use crate::access::Access;
 use crate::entry::Body;
 use crate::key::KeyHasher;
 use crate::packed::{Packed, PackedBuffer, PackedLimits};
@@ -12,6 +13,7 @@ use crate::time::UnixMillis;
 pub struct Detached {
     content: Content,
     deadline: Option<UnixMillis>,
+    access: Access,
 }
 
 /// The fields of a hash that is in no database.
@@ -37,8 +39,8 @@ impl Content {
 }
 
 impl Detached {
-    pub(super) fn new(content: Content, deadline: Option<UnixMillis>) -> Self {
-        Detached { content, deadline }
+    pub(super) fn new(content: Content, deadline: Option<UnixMillis>, access: Access) -> Self {
+        Detached { content, deadline, access }
     }
 
     /// The deadline that the hash takes along.
@@ -49,6 +51,20 @@ impl Detached {
     /// Changes the deadline that the hash takes along.
     pub fn set_deadline(&mut self, deadline: Option<UnixMillis>) {
         self.deadline = deadline;
+    }
+
+    /// Says that the hash was used so many seconds ago, for [`AccessPolicy::Recency`](crate::AccessPolicy::Recency).
+    pub fn set_idle_seconds(&mut self, seconds: u64, now: UnixMillis) {
+        self.access = Access::with_idle_seconds(seconds, now);
+    }
+
+    /// Says how often the hash is used, for [`AccessPolicy::Frequency`](crate::AccessPolicy::Frequency).
+    pub fn set_frequency(&mut self, counter: u8, now: UnixMillis) {
+        self.access = Access::with_frequency(counter, now);
+    }
+
+    pub(super) fn access(&self) -> Access {
+        self.access
     }
 
     pub(super) fn into_content(self) -> Content {
@@ -63,11 +79,12 @@ pub struct Assembly {
     content: Content,
     limits: PackedLimits,
     hasher: KeyHasher,
+    access: Access,
 }
 
 impl Assembly {
-    pub(super) fn new(limits: PackedLimits, hasher: KeyHasher) -> Self {
-        Assembly { content: Content::Packed(PackedBuffer::default()), limits, hasher }
+    pub(super) fn new(limits: PackedLimits, hasher: KeyHasher, access: Access) -> Self {
+        Assembly { content: Content::Packed(PackedBuffer::default()), limits, hasher, access }
     }
 
     /// Sets a field; true if it is new.
@@ -87,6 +104,6 @@ impl Assembly {
 
     /// The hash with a deadline, to be attached. It has at least one field.
     pub fn finish(self, deadline: Option<UnixMillis>) -> Detached {
-        Detached::new(self.content, deadline)
+        Detached::new(self.content, deadline, self.access)
     }
 }

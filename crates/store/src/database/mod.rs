@@ -8,6 +8,7 @@ mod detached;
 mod expiry;
 mod fields;
 mod stages;
+mod uses;
 mod walk;
 
 pub use self::detached::{Assembly, Detached};
@@ -16,6 +17,7 @@ pub use self::fields::Fields;
 pub(crate) use self::expiry::ExpiryTurn;
 
 use self::detached::Content;
+use crate::access::{Access, AccessPolicy};
 use crate::entry::{Body, Entries, EntryId, Keys};
 use crate::graveyard::Graveyard;
 use crate::index::Index;
@@ -30,6 +32,9 @@ use crate::wheel::Wheel;
 pub struct Database {
     hasher: KeyHasher,
     limits: PackedLimits,
+    /// What is kept of the use of a hash, and where its random numbers are.
+    access: AccessPolicy,
+    random: u64,
     index: Index,
     entries: Entries,
     wheel: Wheel,
@@ -42,10 +47,12 @@ pub struct Database {
 }
 
 impl Database {
-    pub(crate) fn new(hasher: KeyHasher, limits: PackedLimits) -> Self {
+    pub(crate) fn new(hasher: KeyHasher, limits: PackedLimits, access: AccessPolicy) -> Self {
         Database {
             hasher,
             limits,
+            access,
+            random: 0,
             index: Index::default(),
             entries: Entries::default(),
             wheel: Wheel::default(),
@@ -83,7 +90,12 @@ impl Database {
         if let Some(id) = self.find(key, now) {
             return (id, false);
         }
-        let number = self.entries.insert_packed(key.bytes, &[], room().min(self.limits.bytes_max));
+        let number = self.entries.insert_packed(
+            key.bytes,
+            &[],
+            room().min(self.limits.bytes_max),
+            Access::new(self.access, now),
+        );
         (self.index_entry(key, number), true)
     }
 
@@ -107,18 +119,20 @@ impl Database {
             Body::Packed(packed) => Some(Content::packed(packed)),
             Body::Table(_) => None,
         };
+        let access = self.entries.access(id.0);
         let table = self.take(id.0).map(Content::Table);
-        Detached::new(packed.or(table).expect("S1: the table of an entry is there"), deadline)
+        Detached::new(packed.or(table).expect("S1: the table of an entry is there"), deadline, access)
     }
 
-    /// A copy of a hash with its deadline, to be attached elsewhere.
-    pub fn copy(&self, id: EntryId) -> Detached {
-        Detached::new(Content::copy_of(self.entries.body(id.0)), self.deadline(id))
+    /// A copy of a hash with its deadline, to be attached elsewhere; it counts as new.
+    pub fn copy(&self, id: EntryId, now: UnixMillis) -> Detached {
+        let content = Content::copy_of(self.entries.body(id.0));
+        Detached::new(content, self.deadline(id), Access::new(self.access, now))
     }
 
     /// Begins a hash that this database could keep, without a key.
-    pub fn assemble(&self) -> Assembly {
-        Assembly::new(self.limits, self.hasher.clone())
+    pub fn assemble(&self, now: UnixMillis) -> Assembly {
+        Assembly::new(self.limits, self.hasher.clone(), Access::new(self.access, now))
     }
 
     /// Gives a detached hash a key in this database. The key is absent: the caller has looked for it with
@@ -126,13 +140,14 @@ impl Database {
     pub fn attach(&mut self, key: Key<'_>, hash: Detached) -> EntryId {
         assert!(self.lookup(key).is_none(), "S1: a hash is attached to a key that is absent");
         let deadline = hash.deadline();
+        let access = hash.access();
         let number = match hash.into_content() {
             Content::Packed(packed) => {
-                self.entries.insert_packed(key.bytes, packed.packed().fields_block(), 0)
+                self.entries.insert_packed(key.bytes, packed.packed().fields_block(), 0, access)
             }
             Content::Table(mut table) => {
                 table.set_key(key.bytes);
-                self.entries.insert_table(table)
+                self.entries.insert_table(table, access)
             }
         };
         let id = self.index_entry(key, number);

@@ -10,7 +10,7 @@ use crate::words::Words;
 
 pub static SPEC: Spec = Spec {
     name: "no-touch",
-    summary: "Keeps the reads of the connection from touching the keys, or lets them.",
+    summary: "Keeps what the connection does from counting as a use of the keys, except by TOUCH.",
     since: "7.2.0",
     group: Group::Connection,
     arity: 3,
@@ -20,7 +20,7 @@ pub static SPEC: Spec = Spec {
     ..Spec::BLANK
 };
 
-/// Only remembered and shown: reads leave no trace in a key anyway.
+/// The session marks every call by it.
 fn run(context: &mut SessionContext<'_>, words: Words<'_>) -> Outcome {
     context.client.card.no_touch.store(is_on(words.at(2))?, Relaxed);
     context.reply.ok();

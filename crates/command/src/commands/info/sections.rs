@@ -128,7 +128,7 @@ fn memory(facts: &Facts, text: &mut String) {
     bytes(text, "used_memory_scripts", 0);
     field(text, "number_of_cached_scripts", 0);
     bytes(text, "maxmemory", 0);
-    field(text, "maxmemory_policy", "noeviction");
+    field(text, "maxmemory_policy", host.memory_policy);
     field(text, "mem_fragmentation_ratio", format_args!("{:.2}", ratio(host.resident_bytes, used)));
     field(text, "mem_allocator", "mimalloc");
     field(text, "mem_fragmentation_bytes", i128::from(host.resident_bytes) - i128::from(used));
