@@ -101,6 +101,28 @@ class Interactive(Case):
             terminal.type("SELECT 3\r")
             terminal.wait_for(f"127.0.0.1:{server.port}[3]> ")
 
+    def test_the_prompt_names_the_transaction(self) -> None:
+        for protocol in ([], ["-3"]):
+            redis_cli("DEL", "hash")
+            with Terminal("redis-cli", "-p", str(server.port), *protocol) as terminal:
+                prompt = f"127.0.0.1:{server.port}"
+                terminal.wait_for(f"{prompt}> ")
+                terminal.type("MULTI\r")
+                terminal.wait_for(f"{prompt}(TX)> ")
+                terminal.type("HINCRBY hash count 7\r")
+                terminal.wait_for("QUEUED")
+                terminal.type("EXEC\r")
+                terminal.wait_for("1) (integer) 7")
+                terminal.type("ECHO over\r")
+                terminal.wait_for('"over"')
+                self.assertRegex(terminal.shown, rf"{prompt}> [^>]*ECHO over")
+
+    def test_subscribe_shows_messages_as_they_come(self) -> None:
+        for protocol in ([], ["-3"]):
+            with Terminal("redis-cli", "-p", str(server.port), *protocol, "SUBSCRIBE", "news") as terminal:
+                terminal.wait_for("(integer) 1")
+                self.assertEqual(redis_cli("PUBLISH", "news", "hello"), "1\n")
+                terminal.wait_for('3) "hello"')
 
     def test_monitor_shows_what_others_ask_for(self) -> None:
         with Terminal("redis-cli", "-p", str(server.port), "MONITOR") as terminal:
@@ -161,6 +183,13 @@ class Modes(Case):
         self.assertEqual(len(numbers), 4, numbers)
         self.assertGreater(int(numbers[3]), 0)
 
+    def test_latency_history_and_distribution(self) -> None:
+        with Terminal("redis-cli", "-p", str(server.port), "--latency-history", "-i", "1") as terminal:
+            terminal.wait_for("seconds range")
+            self.assertRegex(terminal.shown, r"min: \d+, max: \d+, avg: [\d.]+ \(\d+ samples\)")
+        with Terminal("redis-cli", "-p", str(server.port), "--latency-dist", "-i", "1") as terminal:
+            terminal.wait_for("From 0 to 100%")
+
     def test_stat(self) -> None:
         load("hash", 1)
         with Terminal("redis-cli", "-p", str(server.port), "--stat", "-i", "0.1") as terminal:
@@ -184,6 +213,12 @@ class Modes(Case):
 
     def test_repeated(self) -> None:
         self.assertEqual(redis_cli("-r", "3", "HINCRBY", "hash", "count", "1"), "1\n2\n3\n")
+        self.assertEqual(redis_cli("-r", "3", "-i", "0.01", "HINCRBY", "hash", "count", "1"), "4\n5\n6\n")
+
+    def test_quoted_words(self) -> None:
+        redis_cli("--quoted-input", "HSET", "hash", r'"\x00\xff"', r'"a\nb"')
+        self.assertEqual(redis_cli("--no-raw", "HGETALL", "hash"), '1) "\\x00\\xff"\n2) "a\\nb"\n')
+        self.assertEqual(redis_cli("--quoted-input", "HSTRLEN", "hash", r'"\x00\xff"'), "3\n")
 
 
 class Connecting(Case):
