@@ -67,6 +67,12 @@ pub fn of(question: &'static str, key: &'static str, scale: f64) -> Figure {
     })
 }
 
+/// The row of hashes of so many fields, in a server or a peer.
+pub fn memory<'a>(results: &'a Value, name: &str, fields: u64) -> Option<&'a Value> {
+    let is_it = |row: &&Value| row["fields"] == fields && (row["server"] == name || row["program"] == name);
+    rows(results, "memory").find(is_it)
+}
+
 /// The row of what removed a large hash.
 pub fn large<'a>(results: &'a Value, server: &str, by: &str) -> Option<&'a Value> {
     rows(results, "large").find(|row| row["server"] == server && row["removed_by"] == by)

@@ -2,7 +2,10 @@
 
 use super::Bound::{AtLeast, AtMost};
 use super::Goal;
-use super::figures::{AWAY, Connections, Figure, cpu, large, latency, of, rows, throughput};
+use super::figures::{AWAY, Connections, Figure, cpu, large, latency, memory, of, rows, throughput};
+
+/// Memory that was freed is used again if the process holds no more than this with other keys in it.
+const REUSED_RATIO_MAX: f64 = 1.1;
 
 /// All of them.
 pub fn all() -> Vec<Goal> {
@@ -53,14 +56,30 @@ pub fn all() -> Vec<Goal> {
     for fields in [1, 5, 50, 1_000] {
         for kind in ["resident", "accounted"] {
             let key = format!("{kind}_bytes_beyond_payload");
-            let text = format!("{fields} fields: {kind} bytes beyond payload × Redis");
+            let text = format!("memory, {fields} field(s): {kind} bytes beyond payload × Redis");
             add(
                 text,
                 AtMost(0.5),
                 Box::new(move |results, server| {
-                    let rows = || rows(results, "memory").filter(move |row| row["fields"] == fields);
-                    let own = rows().find(|row| row["server"] == server)?[&key].as_f64()?;
-                    Some(own / rows().find(|row| row["program"] == "Redis")?[&key].as_f64()?)
+                    Some(
+                        memory(results, server, fields)?[&key].as_f64()?
+                            / memory(results, "Redis", fields)?[&key].as_f64()?,
+                    )
+                }),
+            );
+        }
+        for removal in ["expiry", "deletion"] {
+            let text =
+                format!("memory, {fields} field(s): resident when written again after {removal} / before");
+            add(
+                text,
+                AtMost(REUSED_RATIO_MAX),
+                Box::new(move |results, server| {
+                    let resident = &memory(results, server, fields)?["resident_bytes"];
+                    Some(
+                        resident[&format!("written_after_{removal}")].as_f64()?
+                            / resident["full"].as_f64()?,
+                    )
                 }),
             );
         }

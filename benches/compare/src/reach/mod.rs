@@ -68,3 +68,74 @@ fn servers(results: &Value) -> Vec<String> {
     }
     names
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+    use serde_json::{Value, json};
+
+    use super::{Bound, Goal, goals, servers};
+    use crate::cases::Case;
+
+    /// What a whole run writes, as far as goals look at it.
+    fn results() -> Value {
+        let both = json!({ "throughput": { "median": 2.0 }, "cpu": { "median": 0.5 }, "latency": { "p50": 1, "p99": 1 } });
+        let ratios = json!({ "Redis": both, "Valkey": both, "bare echo": both });
+        let row = |case: &Case, pipeline, connections| {
+            json!({ "server": "Mayfly, 1 shard", "program": "Mayfly", "case": case.name(), "pipeline": pipeline,
+                    "connections": connections, "ratio_to_best_of": ratios })
+        };
+        let depths = [(1, 50), (16, 50), (64, 50), (1, 1)];
+        let cases = Case::value_variants().iter();
+        let throughput: Vec<_> =
+            cases.flat_map(|case| depths.map(|(depth, by)| row(case, depth, by))).collect();
+        let of = |rows: Vec<Value>, figures: Value| -> Vec<Value> {
+            rows.into_iter()
+                .map(|mut row| {
+                    let all = row.as_object_mut().expect("an object");
+                    all.extend(figures.as_object().expect("an object").clone());
+                    row
+                })
+                .collect()
+        };
+        let own = json!({ "server": "Mayfly, 1 shard", "program": "Mayfly", "away_from_mailbox_seconds_at_most": 0.001,
+                          "light_client_seconds": { "max": 0.002 }, "keys_a_second_and_shard": 1e6,
+                          "light_client_p99_ratio": 1.0, "share_of_a_core": 0.001, "p999": 0.003,
+                          "resident_bytes_beyond_payload": 40, "accounted_bytes_beyond_payload": 30,
+                          "resident_bytes": { "full": 10, "written_after_expiry": 10, "written_after_deletion": 11 } });
+        let redis = json!({ "server": "Redis 8.2.3", "program": "Redis", "resident_bytes_beyond_payload": 80,
+                            "accounted_bytes_beyond_payload": 60 });
+        let shapes: Vec<_> = [1, 5, 50, 1_000].map(|fields| json!({ "fields": fields })).into();
+        let memory = [of(shapes.clone(), own.clone()), of(shapes, redis)].concat();
+        let others = [0, 10_000, 100_000, 1_000_000, 10_000_000].map(|others| json!({ "others": others }));
+        let removals = ["nothing", "DEL", "UNLINK", "its deadline"].map(|by| json!({ "removed_by": by }));
+        json!({
+            "throughput": throughput,
+            "memory": memory,
+            "lag": of(others.into(), own.clone()),
+            "large": of(removals.into(), own.clone()),
+            "storm": [own],
+            "growth": [own, own],
+            "idle": [own],
+        })
+    }
+
+    #[test]
+    fn every_goal_finds_its_figure() {
+        let results = results();
+        assert_eq!(servers(&results), ["Mayfly, 1 shard"]);
+        for goal in goals::all() {
+            assert!((goal.figure)(&results, "Mayfly, 1 shard").is_some(), "{}", goal.text);
+            assert!((goal.figure)(&results, "Mayfly, 9 shards").is_none(), "{}", goal.text);
+        }
+    }
+
+    #[test]
+    fn a_goal_is_met_at_its_bound_and_not_beyond() {
+        let goal = |bound| Goal { text: String::new(), bound, figure: Box::new(|_, _| None) };
+        assert_eq!(goal(Bound::AtLeast(8.0)).shown(8.0), "8.000 yes");
+        assert_eq!(goal(Bound::AtLeast(8.0)).shown(7.99), "7.990 NO");
+        assert_eq!(goal(Bound::AtMost(0.5)).shown(0.501), "0.501 NO");
+        assert_eq!(goal(Bound::AtMost(10.0)).shown(f64::INFINITY), "inf NO");
+    }
+}
