@@ -15,7 +15,7 @@ const CLIENTS = /listening for clients address=127\.0\.0\.1:(\d+)/;
 export async function startMayfly({ port = 0, events = '' } = {}) {
   const flags = [`--port=${port}`, '--metrics-port=0', '--shards=4'];
   const env = { ...process.env, MAYFLY_EVENTS__NOTIFY: events };
-  const server = spawn(process.env.MAYFLY_BINARY, flags, { env, stdio: ['ignore', 'inherit', 'pipe'] });
+  const server = spawn(process.env.MAYFLY_BINARY, flags, { env, stdio: ['ignore', 'ignore', 'pipe'] });
   process.once('exit', () => server.kill('SIGKILL'));
   const exited = once(server, 'exit');
   let log = '';
