@@ -70,7 +70,9 @@ impl Listeners {
 
     /// How many confirmations each call of a transaction gets; one reply if it is no step of subscribing.
     pub fn confirmations(&self, client: ClientId, calls: &[Seen<'_>]) -> Vec<usize> {
-        let names = self.certain.get(&client).or_else(|| self.leaving.get(&client));
+        // Who has said RESET has been forgotten where its next transaction runs; who has hung up, has not.
+        let of_gone = || self.leaving.get(&client).filter(|_| self.gone.contains(&client));
+        let names = self.certain.get(&client).or_else(of_gone);
         let mut names = names.cloned().unwrap_or_default();
         let count = |(words, _, is_answered): &Seen<'_>| {
             let step = Table::get().find_full(&words[0].to_ascii_lowercase()).map(|command| command.spec.run);

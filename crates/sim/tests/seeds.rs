@@ -44,8 +44,10 @@ fn nothing_is_wrong_with_four_shards() {
 /// Worlds in which something was wrong once.
 #[test]
 fn seeds_that_have_found_something_find_nothing_more() {
-    for (seed, shards) in [(3_087, 4), (4_009, 2), (25_015, 2), (45_040, 4)] {
-        let run = Run { seed, shards, steps: STEPS, fault: None };
+    for (seed, shards, steps) in
+        [(3_087, 4, STEPS), (4_009, 2, STEPS), (25_015, 2, STEPS), (29_085, 2, 5_000), (45_040, 4, STEPS)]
+    {
+        let run = Run { seed, shards, steps, fault: None };
         run.run().unwrap_or_else(|failure| panic!("{failure}"));
     }
 }
