@@ -80,7 +80,15 @@ impl Pair {
                 }
             }
         }
-        if let Some(at) = mutate {
+        // From there on the first whose change is no known difference, if there is one.
+        let is_noticed = |at: &usize| {
+            let mut found = Vec::new();
+            let rule = rules::rule(&requests[*at]);
+            compare_one(&requests[*at], rule, &corrupted(&mayfly[*at]), &redis[*at], &mut found);
+            !found.is_empty() && !requests[*at].is("exec")
+        };
+        let mutated = mutate.and_then(|from| (from..requests.len()).chain(0..from).find(is_noticed));
+        if let Some(at) = mutated {
             mayfly[at] = corrupted(&mayfly[at]);
         }
         let mut unexplained = Vec::new();
