@@ -25,7 +25,7 @@ impl Timers for Entries {
     fn links(&self, number: u32) -> Links {
         self.0[number as usize].links
     }
-    fn deadline(&self, number: u32) -> u64 {
+    fn deadline(&self, number: u32, _: Links) -> u64 {
         self.0[number as usize].deadline
     }
 }

@@ -262,6 +262,23 @@ impl Entries {
         self.set_links(number, links);
     }
 
+    /// Moves a deadline if it and its links say that nothing else has to change; false if not.
+    #[inline]
+    pub(crate) fn move_deadline(
+        &mut self,
+        number: u32,
+        deadline: UnixMillis,
+        suits: impl FnOnce(Links) -> bool,
+    ) -> bool {
+        let mut links = self.links(number);
+        let moves = links.deadline() != FAR && deadline.ticks() < FAR && suits(links);
+        if moves {
+            links.set_deadline(deadline.ticks());
+            self.set_links(number, links);
+        }
+        moves
+    }
+
     /// Frees a piece of entries that nobody uses any more, and gives a table if it found one; `None` when only a
     /// small rest is left to drop.
     pub(crate) fn take_apart(&mut self) -> Option<Option<Box<Table>>> {
@@ -378,8 +395,8 @@ impl Timers for Entries {
     }
 
     #[inline]
-    fn deadline(&self, number: u32) -> u64 {
-        match self.links(number).deadline() {
+    fn deadline(&self, number: u32, links: Links) -> u64 {
+        match links.deadline() {
             FAR => self.far.get(&number).expect("S7: a far deadline is kept aside").ticks(),
             deadline => deadline,
         }

@@ -32,6 +32,11 @@ impl Database {
             return;
         }
         self.count_deadline(before, deadline);
+        if let (Some(_), Some(deadline)) = (before, deadline)
+            && self.entries.move_deadline(id.0, deadline, |links| self.wheel.suits(links, deadline.ticks()))
+        {
+            return;
+        }
         self.entries.write_deadline(id.0, deadline);
         match deadline {
             Some(_) => {

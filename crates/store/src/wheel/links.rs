@@ -88,6 +88,13 @@ impl Links {
         self.deadline_and_slot = others | u64::from(spare) << SLOT_BITS;
     }
 
+    /// The same links, in no list.
+    #[inline]
+    pub(super) fn unlinked(mut self) -> Self {
+        self.set_slot(UNLINKED);
+        self
+    }
+
     #[inline]
     pub(super) fn slot(self) -> u16 {
         self.deadline_and_slot as u16 & UNLINKED

@@ -51,8 +51,8 @@ const NONE: u32 = u32::MAX;
 pub trait Timers {
     /// The wheel's part of an entry.
     fn links(&self, number: u32) -> Links;
-    /// The deadline of an entry that has one, in ms.
-    fn deadline(&self, number: u32) -> u64;
+    /// The deadline of an entry that has one, in ms; `links` are its.
+    fn deadline(&self, number: u32, links: Links) -> u64;
     /// Prefetches the entry.
     fn prefetch(&self, _number: u32) {}
 }
@@ -110,36 +110,46 @@ impl Default for Wheel {
 impl Wheel {
     /// Places an entry that is in no list, by its deadline.
     pub fn schedule(&mut self, timers: &mut impl TimersMut, number: u32) {
-        debug_assert!(!timers.links(number).is_linked(), "S3: an entry is in one list at most");
+        let links = timers.links(number);
+        debug_assert!(!links.is_linked(), "S3: an entry is in one list at most");
         if self.slots.is_empty() {
             self.slots = vec![Slot { head: NONE, len: 0 }; usize::from(DUE) + 1].into();
         }
-        let slot = self.slot_for(timers.deadline(number));
-        self.link(timers, number, slot);
+        let slot = self.slot_for(timers.deadline(number, links));
+        self.link(timers, number, links, slot);
         self.len += 1;
+    }
+
+    /// Whether the list that an entry is in comes due early enough for this deadline, so that it can stay there.
+    #[inline]
+    pub fn suits(&self, links: Links, deadline: u64) -> bool {
+        let slot = links.slot();
+        slot == DUE || slot != UNLINKED && self.start(slot) <= deadline
     }
 
     /// Follows a deadline that has changed; the entry may be in no list yet. True if it had to be linked.
     pub fn reschedule(&mut self, timers: &mut impl TimersMut, number: u32) -> bool {
-        let slot = timers.links(number).slot();
-        if slot == UNLINKED {
+        let links = timers.links(number);
+        if !links.is_linked() {
             self.schedule(timers, number);
             return true;
         }
-        let deadline = timers.deadline(number);
-        if slot == DUE || self.start(slot) <= deadline {
+        let deadline = timers.deadline(number, links);
+        if self.suits(links, deadline) {
             return false;
         }
-        self.unlink(timers, number);
+        self.unlink(timers, links);
         let slot = self.slot_for(deadline);
-        self.link(timers, number, slot);
+        self.link(timers, number, links, slot);
         true
     }
 
     /// Takes an entry out, wherever it is; one that is in no list is left alone.
     pub fn cancel(&mut self, timers: &mut impl TimersMut, number: u32) {
-        if timers.links(number).is_linked() {
-            self.unlink(timers, number);
+        let links = timers.links(number);
+        if links.is_linked() {
+            self.unlink(timers, links);
+            timers.set_links(number, links.unlinked());
             self.len -= 1;
         }
     }
@@ -165,15 +175,17 @@ impl Wheel {
         let now = now.max(self.reached);
         let Some(slot) = self.next_slot(now) else { return Turn::Idle };
         let number = self.slots[usize::from(slot)].head;
-        self.look_ahead(timers, number);
-        self.unlink(timers, number);
-        let deadline = timers.deadline(number);
+        let links = timers.links(number);
+        self.look_ahead(timers, links.next);
+        self.unlink(timers, links);
+        let deadline = timers.deadline(number, links);
         if deadline <= now {
+            timers.set_links(number, links.unlinked());
             self.len -= 1;
             return Turn::Due(number);
         }
         let slot = self.slot_for(deadline);
-        self.link(timers, number, slot);
+        self.link(timers, number, links, slot);
         Turn::Placed
     }
 
@@ -219,8 +231,9 @@ impl Wheel {
         for slot in slots.chain([DUE]) {
             let mut number = self.slots[usize::from(slot)].head;
             while number != NONE {
-                due += usize::from(timers.deadline(number) <= now);
-                number = timers.links(number).next;
+                let links = timers.links(number);
+                due += usize::from(timers.deadline(number, links) <= now);
+                number = links.next;
             }
         }
         due
@@ -251,7 +264,7 @@ impl Wheel {
                 let links = timers.links(number);
                 assert_eq!(links.slot(), slot, "S3: an entry knows its slot");
                 assert_eq!(links.previous, previous, "S3: a slot's list is linked both ways");
-                let is_early = slot == DUE || self.start(slot) <= timers.deadline(number);
+                let is_early = slot == DUE || self.start(slot) <= timers.deadline(number, links);
                 assert!(is_early, "S4: entry {number} comes due before or at its deadline");
                 (previous, number, count) = (number, links.next, count + 1);
             }
@@ -294,9 +307,8 @@ impl Wheel {
         Some(self.emptying)
     }
 
-    /// Asks for the memory of the entry after the next one of a list; the next one was asked for before.
-    fn look_ahead(&self, timers: &impl Timers, number: u32) {
-        let next = timers.links(number).next;
+    /// Asks for the memory of the entry behind the next one of a list, which was asked for before.
+    fn look_ahead(&self, timers: &impl Timers, next: u32) {
         if next != NONE {
             let second = timers.links(next).next;
             if second != NONE {
@@ -354,27 +366,25 @@ impl Wheel {
         self.slots[usize::from(slot)].len as usize
     }
 
-    fn link(&mut self, timers: &mut impl TimersMut, number: u32, slot: u16) {
+    /// Puts an entry with these links at the head of a slot's list.
+    fn link(&mut self, timers: &mut impl TimersMut, number: u32, mut links: Links, slot: u16) {
         let list = &mut self.slots[usize::from(slot)];
         let next = std::mem::replace(&mut list.head, number);
         list.len += 1;
         if next != NONE {
             update(timers, next, |links| links.previous = number);
         }
-        update(timers, number, |links| {
-            (links.previous, links.next) = (NONE, next);
-            links.set_slot(slot);
-        });
+        (links.previous, links.next) = (NONE, next);
+        links.set_slot(slot);
+        timers.set_links(number, links);
         if slot != DUE {
             self.occupied[level(slot)] |= 1 << (slot % SLOTS as u16);
         }
     }
 
-    fn unlink(&mut self, timers: &mut impl TimersMut, number: u32) {
-        let mut links = timers.links(number);
+    /// Takes the entry with these links out of its list. Its own links the caller writes.
+    fn unlink(&mut self, timers: &mut impl TimersMut, links: Links) {
         let (slot, previous, next) = (links.slot(), links.previous, links.next);
-        links.set_slot(UNLINKED);
-        timers.set_links(number, links);
         if next != NONE {
             update(timers, next, |links| links.previous = previous);
         }

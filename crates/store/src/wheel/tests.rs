@@ -17,7 +17,7 @@ impl Timers for Clocks {
     fn links(&self, number: u32) -> Links {
         self.links[number as usize]
     }
-    fn deadline(&self, number: u32) -> u64 {
+    fn deadline(&self, number: u32, _: Links) -> u64 {
         self.deadlines[number as usize]
     }
 }
@@ -267,7 +267,7 @@ fn a_full_slot_of_an_upper_level_makes_nobody_late() {
             match rig.turn(now) {
                 Turn::Idle => break,
                 Turn::Placed => {}
-                Turn::Due(number) => late += now - rig.clocks.deadline(number),
+                Turn::Due(number) => late += now - rig.clocks.deadlines[number as usize],
             }
         }
     }
