@@ -14,8 +14,8 @@
 //!   line        [ 10 numbers │ 10 tags │ marks ]
 //! ```
 //!
-//! A young index is one segment of one line. A segment that gets full doubles its lines up to 128, then it
-//! splits in two: an insert touches the entries of one segment, about a thousand, whatever the size of the
+//! A young index is one segment of one line. A segment that gets full doubles its lines up to 64, grows to 96 and to
+//! 128, then it splits in two of 96: an insert touches the entries of one segment, about a thousand, whatever the size of the
 //! whole; the directory that doubles now and then is 4 bytes a segment. A segment that empties halves its
 //! lines, down to one. Segments do not merge: what stays of an index that was large is under 1 % of it, and it
 //! goes when the owner takes an index apart that has become empty ([`Index::is_oversized`]).
@@ -28,7 +28,7 @@ mod segment;
 #[cfg(test)]
 mod tests;
 
-use self::segment::{LINES_MAX, Segment};
+use self::segment::{LINES_OF_HALF, PLACE_BITS, Segment};
 use crate::prefetch::prefetch;
 
 /// Bits of a cursor; a cursor is the top bits of a hash.
@@ -107,6 +107,13 @@ impl Index {
         self.segments.iter().flat_map(Segment::iter)
     }
 
+    /// An index with the same content.
+    pub fn copy(&self) -> Self {
+        let (directory, segments) = (self.directory.clone(), self.segments.clone());
+        let segments_bytes = segments.iter().map(Segment::bytes).sum();
+        Index { directory, depth: self.depth, segments, segments_bytes, len: self.len }
+    }
+
     /// Frees one segment of an index that nobody uses any more; false when only a small rest is left to drop.
     pub fn take_apart(&mut self) -> bool {
         let Some(segment) = self.segments.pop() else { return false };
@@ -146,9 +153,10 @@ impl Index {
         let cursor = cursor & ((1 << CURSOR_BITS) - 1);
         let hash = cursor << (u64::BITS - CURSOR_BITS);
         let Some(segment) = self.segment(hash) else { return 0 };
-        segment.visit_line(segment.home(hash), visit);
-        let range = 1 << (CURSOR_BITS - segment.bits());
-        let next = (cursor & !(range - 1)) + range;
+        let home = segment.home(hash);
+        segment.visit_line(home, visit);
+        let bits = CURSOR_BITS - segment.depth();
+        let next = (cursor >> bits << bits) + (segment.end_of(home) << (bits - PLACE_BITS));
         next & ((1 << CURSOR_BITS) - 1)
     }
 
@@ -246,8 +254,8 @@ impl Index {
             return 0;
         }
         let (before, moved) = (segment.bytes(), segment.len());
-        if segment.lines() < LINES_MAX {
-            let mut larger = Segment::new(segment.depth(), segment.lines() * 2);
+        if let Some(lines) = segment.larger() {
+            let mut larger = Segment::new(segment.depth(), lines);
             segment.hash_again(hashes, |hash, reference| larger.insert(hash, reference));
             self.segments_bytes = self.segments_bytes - before + larger.bytes();
             self.segments[number] = larger;
@@ -258,7 +266,7 @@ impl Index {
             return 0;
         }
         let segment = &self.segments[number];
-        let mut halves = [Segment::new(depth + 1, LINES_MAX), Segment::new(depth + 1, LINES_MAX)];
+        let mut halves = [Segment::new(depth + 1, LINES_OF_HALF), Segment::new(depth + 1, LINES_OF_HALF)];
         segment.hash_again(hashes, |hash, reference| {
             let half = hash >> (u64::BITS - 1 - depth) & 1;
             halves[half as usize].insert(hash, reference);

@@ -7,25 +7,33 @@
 use super::line::{Line, PLACES};
 use super::{BATCH, Hashes};
 
-/// Lines of a full-grown segment: 8 KiB, about a thousand entries.
+/// Lines of a full-grown segment: 8 KiB, a thousand entries and more.
 pub(super) const LINES_MAX: usize = 128;
-/// Entries a line, on average, from which on a segment is full: 80 % of the places.
-const FULL: usize = 8;
+/// Lines from which on a segment grows by as many as [`LINES_STEP`], and no longer to twice its lines.
+const LINES_DOUBLED: usize = 64;
+const LINES_STEP: usize = 32;
+/// Lines of each half of a segment that splits.
+pub(super) const LINES_OF_HALF: usize = 96;
+/// Entries a line, on average, from which on a segment is full: 90 % of the places.
+pub(super) const FULL: usize = 9;
 /// Entries a line, on average, below which a segment gives half of its lines back.
 const SPARSE: usize = 2;
 /// `Line::listed` counts up to here.
 const LISTED_MAX: u8 = u8::MAX;
 
 /// An entry for which neither its line nor the next had room.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Listed {
     reference: u32,
     tag: u16,
     home: u16,
 }
 
-/// A segment of 1 to [`LINES_MAX`] lines, a power of two.
-#[derive(Debug)]
+/// Bits of the hash, behind those of the directory, that say where in a segment an entry belongs.
+pub(super) const PLACE_BITS: u32 = 16;
+
+/// A segment of 1 to [`LINES_MAX`] lines. They share its part of the hashes evenly, in rising order.
+#[derive(Clone, Debug)]
 pub(super) struct Segment {
     lines: Box<[Line]>,
     list: Vec<Listed>,
@@ -84,12 +92,15 @@ impl Segment {
         lines.chain(self.list.iter().map(|listed| listed.reference))
     }
 
-    /// Halves the lines. Every entry knows its new home without being hashed: half of the old one.
+    /// Halves the lines, or leaves one of three. Every entry knows its new home without being hashed: that part of
+    /// the old one.
     pub(super) fn halve(&mut self) {
-        let mut smaller = Segment::new(self.depth(), self.lines.len() / 2);
-        for home in 0..self.lines.len() {
+        let lines = self.lines.len();
+        let parts = if lines.is_multiple_of(2) { 2 } else { lines };
+        let mut smaller = Segment::new(self.depth(), lines / parts);
+        for home in 0..lines {
             for (tag, reference) in self.entries_of(home) {
-                smaller.insert_at(home / 2, tag, reference);
+                smaller.insert_at(home / parts, tag, reference);
             }
         }
         *self = smaller;
@@ -130,13 +141,20 @@ impl Segment {
     /// The line that the bits after the directory's choose.
     #[inline]
     pub(super) fn home(&self, hash: u64) -> usize {
-        let bits = self.lines.len().trailing_zeros();
-        (((hash << self.depth) >> 32) >> (32 - bits)) as usize
+        let place = (hash << self.depth) >> (u64::BITS - PLACE_BITS);
+        (place as usize * self.lines.len()) >> PLACE_BITS
     }
 
-    /// Bits of the hash that choose a line, the directory's included.
-    pub(super) fn bits(&self) -> u32 {
-        self.depth() + self.lines.len().trailing_zeros()
+    /// Where the part of the hashes ends that a line has, in [`PLACE_BITS`] bits.
+    pub(super) fn end_of(&self, home: usize) -> u64 {
+        (((home + 1) << PLACE_BITS).div_ceil(self.lines.len())) as u64
+    }
+
+    /// Lines of a larger segment; `None` if it has to split.
+    pub(super) fn larger(&self) -> Option<usize> {
+        let lines = self.lines.len();
+        let larger = if lines < LINES_DOUBLED { lines * 2 } else { lines + LINES_STEP };
+        (larger <= LINES_MAX).then_some(larger)
     }
 
     pub(super) fn visit_line(&self, home: usize, visit: &mut dyn FnMut(u32)) {
@@ -172,10 +190,6 @@ impl Segment {
 
     pub(super) fn depth(&self) -> u32 {
         u32::from(self.depth)
-    }
-
-    pub(super) fn lines(&self) -> usize {
-        self.lines.len()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -220,7 +234,7 @@ impl Segment {
     }
 
     fn next(&self, home: usize) -> usize {
-        (home + 1) & (self.lines.len() - 1)
+        if home + 1 == self.lines.len() { 0 } else { home + 1 }
     }
 
     #[inline]
