@@ -45,7 +45,7 @@ const SHARED_MAX: usize = 16 << 10;
 const LARGE: usize = FINE_MAX / FINE_STEP + STEPS * (SHARED_MAX / FINE_MAX).trailing_zeros() as usize + 1;
 
 /// A chunk: its slots, the first vacant one, and the neighbours in the list of open chunks of its size.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Chunk {
     bytes: Box<[u8]>,
     /// Bytes of a slot.
@@ -201,6 +201,12 @@ impl Blocks {
         self.chunk_mut(at).bytes = bytes;
         self.free(number);
         moved
+    }
+
+    /// The same blocks under the same numbers: chunks are copied as they are.
+    pub(crate) fn copy(&self) -> Self {
+        let Blocks { ref pages, ref classes, unused, len, chunks_bytes } = *self;
+        Blocks { pages: pages.clone(), classes: classes.clone(), unused, len, chunks_bytes }
     }
 
     /// Frees one chunk of blocks that nobody uses any more; false when only a small rest is left to drop.

@@ -1,5 +1,7 @@
 //! Large things in small steps: storms of expiry, growth, hashes of many fields, and memory that comes back.
 
+use std::collections::BTreeMap;
+
 use mayfly_store::{EntryId, Key, KeyHasher, Keyspace, StoreOptions, UnixMillis, packed_bytes};
 
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
@@ -26,6 +28,11 @@ impl Rig {
 
     fn find(&mut self, name: &[u8], now: UnixMillis) -> Option<EntryId> {
         self.keyspace.database_mut(0).find(Key::new(name, &self.hasher), now)
+    }
+
+    fn fields(&self, database: u16, id: EntryId) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        let fields = self.keyspace.database(database).fields(id);
+        fields.map(|(field, value)| (field.to_vec(), value.to_vec())).collect()
     }
 
     fn fill(&mut self, count: u32, ttl_ms: impl Fn(u32) -> i64) {
@@ -131,6 +138,35 @@ fn a_hash_of_many_fields_grows_is_walked_and_is_freed_in_pieces() {
     }
     assert!(rig.keyspace.bytes() < 10_000, "{} bytes left", rig.keyspace.bytes());
     rig.keyspace.check();
+}
+
+#[test]
+fn a_large_hash_and_its_copy_go_separate_ways() {
+    let mut rig = Rig::new();
+    for field in 0..20_000_u32 {
+        rig.set(b"large", &field.to_be_bytes(), &vec![b'v'; field as usize % 100]);
+    }
+    // Holes and other sizes, so that the copy is of something worn.
+    for field in (0..20_000_u32).step_by(3) {
+        let mut id = rig.find(b"large", NOW).unwrap();
+        rig.keyspace.database_mut(0).remove_field(&mut id, &field.to_be_bytes());
+        rig.set(b"large", &(field + 1).to_be_bytes(), &[b'w'; 200]);
+    }
+    let id = rig.find(b"large", NOW).unwrap();
+    let copy = rig.keyspace.database(0).copy(id, NOW);
+    let copied = rig.keyspace.database_mut(1).attach(Key::new(b"copy", &rig.hasher), copy);
+    rig.keyspace.check();
+    let before = rig.fields(0, id);
+    assert!(before.len() > 13_000);
+    assert_eq!(rig.fields(1, copied), before);
+    for field in 0..20_000_u32 {
+        rig.set(b"large", &field.to_be_bytes(), b"other");
+    }
+    assert_eq!(rig.fields(1, copied), before);
+    rig.keyspace.database_mut(0).remove(id);
+    rig.reclaim(NOW);
+    rig.keyspace.check();
+    assert_eq!(rig.fields(1, copied), before);
 }
 
 #[test]
