@@ -3,6 +3,9 @@
 //! `cargo bench --bench instructions` counts, prints the ratios, and fails if one is past [`RATIO_MAX`];
 //! `UPDATE_INSTRUCTIONS=1` writes the counts down instead. With `-- --test` every loop runs once, without callgrind.
 //!
+//! Where they go: `valgrind --tool=callgrind target/release/deps/instructions-* --loop "HGET, 64 at once" 4000`, then
+//! `callgrind_annotate`.
+//!
 //! A count is the same on a busy machine and on an idle one. What it leaves out is the cost of memory. Each loop
 //! runs in a process of its own, with few rounds and with more; the difference is what the added rounds cost, free
 //! of the process' start and of the writing of its keys.
