@@ -86,7 +86,7 @@ class Interactive(Case):
                 terminal.type("HSETEX ")
                 terminal.wait_for("field value seconds")
                 terminal.type(f"myhash field{number} value1 60\r")
-                terminal.wait_for("(integer) 1")
+                terminal.wait_for(f"(integer) 1\r\n127.0.0.1:{server.port}> ")
                 terminal.type("HGETALL myhash\r")
                 terminal.wait_for('"value1"')
 
@@ -110,9 +110,10 @@ class Interactive(Case):
                 terminal.type("MULTI\r")
                 terminal.wait_for(f"{prompt}(TX)> ")
                 terminal.type("HINCRBY hash count 7\r")
-                terminal.wait_for("QUEUED")
+                # What is typed before the prompt is back is thrown away.
+                terminal.wait_for(f"QUEUED\r\n{prompt}(TX)> ")
                 terminal.type("EXEC\r")
-                terminal.wait_for("1) (integer) 7")
+                terminal.wait_for(f"1) (integer) 7\r\n{prompt}> ")
                 terminal.type("ECHO over\r")
                 terminal.wait_for('"over"')
                 self.assertRegex(terminal.shown, rf"{prompt}> [^>]*ECHO over")
