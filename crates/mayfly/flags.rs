@@ -10,7 +10,7 @@ use mayfly_config::{DIRECTIVES, Directive};
 
 const AFTER_HELP: &str = "\
 Examples:
-  mayfly                                    defaults: 127.0.0.1:6379, one shard per core
+  mayfly                                    defaults: 127.0.0.1:6379, a shard per core (one for two cores)
   mayfly --config /etc/mayfly.toml          settings from a file
   mayfly --bind 0.0.0.0 --bind :: --port 7000
   MAYFLY_SERVER__PASSWORD=secret mayfly     a setting from the environment

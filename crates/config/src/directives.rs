@@ -25,8 +25,9 @@ directives! {
         bind: Vec<IpAddr> = vec![LOCALHOST], Kind::Addresses { max: 16 }, redis "bind", flag "bind";
         /// The TCP port for clients. 0 takes any free one; the log names it.
         port: u16 = 6379, Kind::Port, redis "port", flag "port";
-        /// How many threads share the data; each owns its part of the keys. 0 is one per core. Fewer leave cores
-        /// to other programs, 1 suits a machine with two cores.
+        /// How many threads share the data; each owns its part of the keys. 0 is one per core, but one where there
+        /// are two: handing over between two threads costs more there than the second brings, unless clients are on
+        /// other machines and send deep pipelines. Fewer leave cores to other programs.
         shards: usize = 0, Kind::Integer { min: 0, max: 256, unit: "shards" }, flag "shards";
         /// How many numbered databases SELECT knows.
         databases: usize = 16, Kind::Integer { min: 1, max: 256, unit: "databases" }, redis "databases";

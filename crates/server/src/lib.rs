@@ -111,7 +111,11 @@ pub fn run(loaded: Loaded, set_log_level: SetLogLevel) -> Result<(), StartError>
 
 fn shard_count(loaded: &Loaded) -> u16 {
     match loaded.config.server.shards {
-        0 => std::thread::available_parallelism().map_or(1, |cores| cores.get().min(SHARDS_MAX) as u16),
+        0 => match std::thread::available_parallelism().map_or(1, std::num::NonZero::get) {
+            // The hand-over between two threads costs more than the second brings: see the README's "Performance".
+            ..=2 => 1,
+            cores => cores.min(SHARDS_MAX) as u16,
+        },
         shards => shards as u16,
     }
 }
