@@ -93,10 +93,36 @@ fn storm(hasher: &KeyHasher, count: u64) {
     assert!(keyspace.database(0).is_empty());
 }
 
+/// A hash with a field for every key: copied, removed, and freed.
+#[allow(clippy::print_stdout)] // the report of a benchmark
+fn large(hasher: &KeyHasher, count: u64) {
+    let mut keyspace = Keyspace::new(StoreOptions::default(), hasher.clone());
+    let (mut set, mut copied, mut removed, mut freed) = Default::default();
+    let database = keyspace.database_mut(0);
+    let (mut id, _) = database.find_or_create(Key::new(b"large", hasher), || 0, NOW);
+    for number in 0..count {
+        timed(&mut set, || drop(database.set_field(&mut id, &name(number), &VALUE)));
+    }
+    let mut copy = None;
+    timed(&mut copied, || copy = Some(database.copy(id, NOW)));
+    let copy = database.attach(Key::new(b"copy", hasher), copy.expect("it was copied"));
+    timed(&mut removed, || database.remove(id));
+    database.remove(copy);
+    let mut more = true;
+    while more {
+        timed(&mut freed, || more = keyspace.reclaim(NOW, 256, &mut |_, _, _| ()).more);
+    }
+    println!(
+        "a hash of {count} fields: the longest insert took {set:?}, COPY {copied:?}, the removal {removed:?}, the \
+         longest slice of 256 pieces freed {freed:?}",
+    );
+}
+
 fn keyspace(criterion: &mut Criterion) {
     let hasher = KeyHasher::from_seed(9);
     let count = keys_count();
     storm(&hasher, count);
+    large(&hasher, count);
     let mut keyspace = fill(&hasher, count, TTL_MS);
     let database = keyspace.database_mut(0);
     let mut group = criterion.benchmark_group("update a random key");
