@@ -3,10 +3,11 @@
 //! The 64 bits of a hash are spent once, here and nowhere else twice:
 //!
 //! ```text
-//! bit 63                     32 31              16 15               0
-//!     ├──── directory, line ───┤├────── tag ──────┤├──── router ────┤
-//!       top bits first, as many   told apart inside   the shard; the
-//!       as the index is deep      a line of an index  store never looks
+//! bit 63                                        16 15               0
+//!     ├── directory ──┤├── place ──┤               ├──── router ────┤
+//!       as many bits as  16 bits: the line of a      the shard; the
+//!       the index is     segment, and the entry      store never looks
+//!       deep, 25 at most in that line
 //! ```
 
 use std::hash::Hasher;

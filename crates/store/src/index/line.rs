@@ -94,6 +94,16 @@ impl Line {
         places.map(|place| (self.tags[place], self.references[place]))
     }
 
+    /// Gives all references with their tags, whichever line they belong to.
+    #[inline]
+    pub(super) fn for_each(&self, mut give: impl FnMut(u16, u32)) {
+        for (&reference, &tag) in self.references.iter().zip(&self.tags) {
+            if reference != FREE {
+                give(tag, reference);
+            }
+        }
+    }
+
     /// The reference at a place.
     pub(super) fn place(&self, place: usize) -> Option<u32> {
         Some(self.references[place]).filter(|&reference| reference != FREE)

@@ -4,8 +4,8 @@
 //! caller says. The keyspace uses it for keys, a large hash for its fields.
 //!
 //! ```text
-//!   hash   63 …      depth …              … 32      31 … 16     15 … 0
-//!          directory │ line of the segment │        tag         not used here
+//!   hash   63 …      depth bits │ 16 bits               │ …        15 … 0
+//!          directory            │ place in the segment  │ not used here
 //!              │
 //!   directory [0][0][1][2]      2^depth segment numbers, by the top bits of the hash
 //!              └──┼──┘  └──────────────┐
@@ -14,11 +14,13 @@
 //!   line        [ 10 numbers │ 10 tags │ marks ]
 //! ```
 //!
-//! A young index is one segment of one line. A segment that gets full doubles its lines up to 64, grows to 96 and to
-//! 128, then it splits in two of 96: an insert touches the entries of one segment, about a thousand, whatever the size of the
-//! whole; the directory that doubles now and then is 4 bytes a segment. A segment that empties halves its
-//! lines, down to one. Segments do not merge: what stays of an index that was large is under 1 % of it, and it
-//! goes when the owner takes an index apart that has become empty ([`Index::is_oversized`]).
+//! A young index is one segment of one line. A segment that gets full doubles its lines up to 64, adds 16 from
+//! there on, up to 128, then it splits in two of 80. The tag of an entry is its place in the segment and says which
+//! line it belongs to, however many there are: only a split looks at keys. An insert touches the entries of one
+//! segment, about a thousand, whatever the size of the whole; the directory that doubles now and then is 4 bytes a
+//! segment. A segment that empties halves its lines, down to one. Segments do not merge: what stays of an index
+//! that was large is under 1 % of it, and it goes when the owner takes an index apart that has become empty
+//! ([`Index::is_oversized`]).
 //!
 //! A walk goes by rising hash. Its cursor is the prefix of a hash and not a place, so growth and shrinking
 //! between two calls do not disturb it.
@@ -255,8 +257,7 @@ impl Index {
         }
         let (before, moved) = (segment.bytes(), segment.len());
         if let Some(lines) = segment.larger() {
-            let mut larger = Segment::new(segment.depth(), lines);
-            segment.hash_again(hashes, |hash, reference| larger.insert(hash, reference));
+            let larger = segment.resized(lines);
             self.segments_bytes = self.segments_bytes - before + larger.bytes();
             self.segments[number] = larger;
             return moved;

@@ -11,9 +11,9 @@ use super::{BATCH, Hashes};
 pub(super) const LINES_MAX: usize = 128;
 /// Lines from which on a segment grows by as many as [`LINES_STEP`], and no longer to twice its lines.
 const LINES_DOUBLED: usize = 64;
-const LINES_STEP: usize = 32;
+const LINES_STEP: usize = 16;
 /// Lines of each half of a segment that splits.
-pub(super) const LINES_OF_HALF: usize = 96;
+pub(super) const LINES_OF_HALF: usize = 80;
 /// Entries a line, on average, from which on a segment is full: 90 % of the places.
 pub(super) const FULL: usize = 9;
 /// Entries a line, on average, below which a segment gives half of its lines back.
@@ -29,7 +29,7 @@ struct Listed {
     home: u16,
 }
 
-/// Bits of the hash, behind those of the directory, that say where in a segment an entry belongs.
+/// Bits of the hash, behind those of the directory, that say where in a segment an entry belongs: its tag.
 pub(super) const PLACE_BITS: u32 = 16;
 
 /// A segment of 1 to [`LINES_MAX`] lines. They share its part of the hashes evenly, in rising order.
@@ -50,7 +50,7 @@ impl Segment {
     /// Adds an entry, wherever there is room.
     #[inline]
     pub(super) fn insert(&mut self, hash: u64, reference: u32) {
-        self.insert_at(self.home(hash), tag(hash), reference);
+        self.insert_at(self.tag(hash), reference);
     }
 
     /// Removes an entry; false if it is not here.
@@ -92,23 +92,27 @@ impl Segment {
         lines.chain(self.list.iter().map(|listed| listed.reference))
     }
 
-    /// Halves the lines, or leaves one of three. Every entry knows its new home without being hashed: that part of
-    /// the old one.
-    pub(super) fn halve(&mut self) {
-        let lines = self.lines.len();
-        let parts = if lines.is_multiple_of(2) { 2 } else { lines };
-        let mut smaller = Segment::new(self.depth(), lines / parts);
-        for home in 0..lines {
-            for (tag, reference) in self.entries_of(home) {
-                smaller.insert_at(home / parts, tag, reference);
-            }
+    /// The same entries in so many lines. None has to be hashed: its tag is its place.
+    pub(super) fn resized(&self, lines: usize) -> Self {
+        let mut resized = Segment::new(self.depth(), lines);
+        for line in &self.lines {
+            line.for_each(|tag, reference| resized.insert_at(tag, reference));
         }
-        *self = smaller;
+        for listed in &self.list {
+            resized.insert_at(listed.tag, listed.reference);
+        }
+        resized
+    }
+
+    /// Gives half of the lines back.
+    pub(super) fn halve(&mut self) {
+        *self = self.resized(self.lines.len() / 2);
     }
 
     #[inline]
     pub(super) fn find(&self, hash: u64, is_it: &mut impl FnMut(u32) -> bool) -> Option<u32> {
-        let (home, tag) = (self.home(hash), tag(hash));
+        let tag = self.tag(hash);
+        let home = self.home_of(tag);
         let line = &self.lines[home];
         if let Some(found) = line.find(tag, is_it) {
             return Some(found);
@@ -127,7 +131,7 @@ impl Segment {
 
     #[inline]
     pub(super) fn guess(&self, hash: u64, mut visit: impl FnMut(u32)) {
-        self.home_line(hash).find(tag(hash), &mut |reference| {
+        self.home_line(hash).find(self.tag(hash), &mut |reference| {
             visit(reference);
             false
         });
@@ -138,11 +142,21 @@ impl Segment {
         &self.lines[self.home(hash)]
     }
 
-    /// The line that the bits after the directory's choose.
+    /// The bits after the directory's: they choose the line, and tell its entries apart.
+    #[inline]
+    fn tag(&self, hash: u64) -> u16 {
+        ((hash << self.depth) >> (u64::BITS - PLACE_BITS)) as u16
+    }
+
+    #[inline]
+    fn home_of(&self, tag: u16) -> usize {
+        (usize::from(tag) * self.lines.len()) >> PLACE_BITS
+    }
+
+    /// The line where an entry of this hash belongs.
     #[inline]
     pub(super) fn home(&self, hash: u64) -> usize {
-        let place = (hash << self.depth) >> (u64::BITS - PLACE_BITS);
-        (place as usize * self.lines.len()) >> PLACE_BITS
+        self.home_of(self.tag(hash))
     }
 
     /// Where the part of the hashes ends that a line has, in [`PLACE_BITS`] bits.
@@ -218,7 +232,7 @@ impl Segment {
                 let hash = hashes.hash(reference);
                 assert!(is_of_this(hash), "S8: the directory leads to the segment of an entry");
                 assert_eq!(
-                    (self.home(hash), tag(hash)),
+                    (self.home(hash), self.tag(hash)),
                     (home, tag_here),
                     "S8: home and tag follow the hash"
                 );
@@ -238,7 +252,8 @@ impl Segment {
     }
 
     #[inline]
-    fn insert_at(&mut self, home: usize, tag: u16, reference: u32) {
+    fn insert_at(&mut self, tag: u16, reference: u32) {
+        let home = self.home_of(tag);
         self.len += 1;
         if self.lines[home].put(tag, reference, false) {
             return;
@@ -291,10 +306,4 @@ impl Segment {
         });
         line.iter(false).chain(spilled.into_iter().flatten()).chain(listed.into_iter().flatten())
     }
-}
-
-/// The 16 bits of a hash that tell the entries of a line apart.
-#[inline]
-fn tag(hash: u64) -> u16 {
-    (hash >> 16) as u16
 }
