@@ -101,7 +101,7 @@ fn large(hasher: &KeyHasher, count: u64) {
     let database = keyspace.database_mut(0);
     let (mut id, _) = database.find_or_create(Key::new(b"large", hasher), || 0, NOW);
     for number in 0..count {
-        timed(&mut set, || drop(database.set_field(&mut id, &name(number), &VALUE)));
+        timed(&mut set, || assert!(database.set_field(&mut id, &name(number), &VALUE)));
     }
     let mut copy = None;
     timed(&mut copied, || copy = Some(database.copy(id, NOW)));
