@@ -73,20 +73,20 @@ fn measure(row: &Row, scale: u64) {
         }
     }
     let accounted = overhead(keyspace.bytes(), hashes);
-    let whole = settled_bytes().saturating_sub(empty);
+    let whole = settled_bytes(scale).saturating_sub(empty);
     for number in (0..hashes).step_by(2) {
         remove(&mut keyspace, &hasher, number);
     }
     for number in 0..hashes / 2 {
         fill(&mut keyspace, &hasher, row, hashes + number);
     }
-    let churned = settled_bytes().saturating_sub(empty);
+    let churned = settled_bytes(scale).saturating_sub(empty);
     for number in 0..hashes * 2 {
         remove(&mut keyspace, &hasher, number);
     }
     while keyspace.reclaim(NOW, 256, &mut |_, _, _| ()).more {}
     assert!(keyspace.database(0).is_empty());
-    let left = settled_bytes().saturating_sub(empty);
+    let left = settled_bytes(scale).saturating_sub(empty);
     println!(
         "{:>6}  {:>4}  {:>5}  {hashes:>7}  {accounted:>9.1}  {:>8.1}  {:>9.1} %  {:>11.1} %  {:>7.1} at {}",
         row.fields,
@@ -127,9 +127,9 @@ fn remove(keyspace: &mut Keyspace, hasher: &KeyHasher, number: u64) {
 /// Resident memory once the allocator has given back what it does not use: it does so a while later, when it is
 /// called again.
 #[allow(clippy::disallowed_methods)] // a benchmark may wait
-fn settled_bytes() -> usize {
+fn settled_bytes(scale: u64) -> usize {
     let mut settled = usize::MAX;
-    for _ in 0..20 {
+    for _ in 0..20 / scale.min(20) {
         thread::sleep(Duration::from_millis(100));
         drop(vec![0_u8; 1 << 20]);
         settled = settled.min(resident_bytes());
