@@ -238,6 +238,12 @@ impl Thread {
         reclaimed
     }
 
+    /// Keys that are due and not yet reclaimed.
+    pub fn backlog(&self) -> u64 {
+        let now = self.host.clock.now();
+        self.with_shard(|shard| shard.gauges(now)).map_or(0, |gauges| gauges.backlog)
+    }
+
     /// Waits until expiry has something to do.
     pub async fn reclaim_due(&self) {
         loop {
