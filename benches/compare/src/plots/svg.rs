@@ -85,7 +85,7 @@ impl Paper {
         for (name, colour) in series.iter().zip(colours(series)) {
             self.bar([x, 8.0, 12.0, 12.0], colour, name);
             self.text(x + 17.0, 18.0, Anchor::Start, "", name);
-            x += 36.0 + name.chars().count() as f64 * 7.0;
+            x += 34.0 + name.chars().count() as f64 * 6.5;
         }
     }
 
