@@ -4,7 +4,7 @@
 //! takes its messages in that order. A connection takes all its messages before it reads from its socket. Every
 //! client lives on the thread of one shard; calls for that shard take the short way, without a mailbox.
 //!
-//! Here: what there is, and what happens next. Beside it: messages on their way ([`delivery`]).
+//! Here: what there is, and what happens next. Beside it: messages on their way (`delivery`).
 
 mod delivery;
 
