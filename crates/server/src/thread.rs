@@ -278,16 +278,14 @@ impl Thread {
         let (client, mut effects) = (batch.client, Vec::new());
         let ran = self
             .with_moment_at(now_micros, |shard, moment| shard.run(batch, &reply_to, moment, &mut effects));
-        let ran = match ran {
-            Ok(replies) if effects.is_empty() => {
-                return Some(Answered { replies, invalidations: Vec::new() });
+        let replies = match ran {
+            Ok(replies) => replies,
+            Err(batch) => {
+                self.accept(Work::Batch(batch, reply_to()));
+                return None;
             }
-            ran => ran,
         };
-        let is_own = |effect: &mut Effect<ReplyTo>| match effect {
-            Effect::Push(_, listener, Push::Invalidate(_)) => *listener == client,
-            _ => false,
-        };
+        let is_own = |effect: &mut Effect<ReplyTo>| matches!(effect, Effect::Push(_, listener, Push::Invalidate(_)) if *listener == client);
         let own = effects.extract_if(.., is_own);
         let invalidations = own
             .filter_map(|effect| match effect {
@@ -296,13 +294,7 @@ impl Thread {
             })
             .collect();
         self.carry_out(effects);
-        match ran {
-            Ok(replies) => Some(Answered { replies, invalidations }),
-            Err(batch) => {
-                self.accept(Work::Batch(batch, reply_to()));
-                None
-            }
-        }
+        Some(Answered { replies, invalidations })
     }
 
     fn carry_out(&self, effects: Vec<Effect<ReplyTo>>) {

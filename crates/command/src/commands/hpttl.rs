@@ -1,21 +1,12 @@
 //! `HPTTL key FIELDS numfields field [field ...]`
 
-use super::hgetdel::FIELDS;
-use super::httl::reply_no_ttl;
-use crate::argument::Argument;
-use crate::spec::{Flags, Group, KeySpec, Run, Spec, access};
+use super::httl::TTL_OF_FIELDS;
+use crate::spec::Spec;
 
 pub static SPEC: Spec = Spec {
     name: "hpttl",
     summary: "Answers as HTTL does, about milliseconds.",
-    since: "7.4.0",
-    complexity: "O(N) where N is the number of fields named.",
-    group: Group::Hash,
-    arity: -5,
-    flags: Flags::READONLY.and(Flags::FAST),
-    keys: &[KeySpec::at(1, access::READ)],
-    arguments: &[Argument::key("key"), Argument::block("fields", &FIELDS).after("FIELDS")],
-    run: Run::Keys(reply_no_ttl),
+    ..TTL_OF_FIELDS
 };
 
 #[cfg(test)]

@@ -13,6 +13,11 @@ use crate::words::Words;
 pub static SPEC: Spec = Spec {
     name: "httl",
     summary: "Answers -1 for each field, which has no TTL of its own, and -2 where there is none.",
+    ..TTL_OF_FIELDS
+};
+
+/// What asks for the TTLs of fields, in whatever unit: the answer is the same.
+pub(super) const TTL_OF_FIELDS: Spec = Spec {
     since: "7.4.0",
     complexity: "O(N) where N is the number of fields named.",
     group: Group::Hash,
@@ -21,10 +26,11 @@ pub static SPEC: Spec = Spec {
     keys: &[KeySpec::at(1, access::READ)],
     arguments: &[Argument::key("key"), Argument::block("fields", &FIELDS).after("FIELDS")],
     run: Run::Keys(reply_no_ttl),
+    ..Spec::BLANK
 };
 
 /// Answers for each named field that it has no TTL of its own (-1), or is not there (-2).
-pub(super) fn reply_no_ttl(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
+fn reply_no_ttl(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
     let fields = named_fields(words)?;
     let hash = context.data.read(words.at(1));
     context.reply.array(fields.len());
