@@ -26,8 +26,8 @@ directives! {
         /// The TCP port for clients. 0 takes any free one; the log names it.
         port: u16 = 6379, Kind::Port, redis "port", flag "port";
         /// How many threads share the data; each owns its part of the keys. 0 is one per core, but one where there
-        /// are two: handing over between two threads costs more there than the second brings, unless clients are on
-        /// other machines and send deep pipelines. Fewer leave cores to other programs.
+        /// are two: handing over between two threads mostly costs more there than the second brings. Fewer leave
+        /// cores to other programs.
         shards: usize = 0, Kind::Integer { min: 0, max: 256, unit: "shards" }, flag "shards";
         /// How many numbered databases SELECT knows.
         databases: usize = 16, Kind::Integer { min: 1, max: 256, unit: "databases" }, redis "databases";
