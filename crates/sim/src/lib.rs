@@ -29,6 +29,7 @@ pub mod client;
 pub mod conversation;
 pub mod expected;
 pub mod fault;
+pub mod grammar;
 pub mod host;
 pub mod laws;
 pub mod listeners;

@@ -10,6 +10,8 @@ use mayfly_command::Table;
 use mayfly_command::argument::{Argument, Kind};
 use mayfly_command::spec::{Run, Step};
 
+use crate::grammar::{Draw, Grammar};
+
 /// Numbers at which something breaks, and words that are none.
 const ODD_NUMBERS: [&str; 14] = [
     "0",
@@ -86,8 +88,8 @@ impl Sampler {
         let command = self.weighted[random.usize(..self.weighted.len())];
         let mut words: Vec<Vec<u8>> =
             command.full_name().split('|').map(|word| cased(word, random).into_bytes()).collect();
-        let mut grammar = Grammar { random, now, words: &mut words, count_at: None };
-        grammar.all(command.spec.arguments);
+        Grammar { draw: &mut Words { now }, random, words: &mut words, count_at: None }
+            .all(command.spec.arguments);
         if random.u32(..20) == 0 {
             spoil(&mut words, random);
         }
@@ -120,72 +122,31 @@ fn weight(command: &Command) -> usize {
     }
 }
 
-/// Writes words by the grammar of a command.
-struct Grammar<'a> {
-    random: &'a mut Rng,
+/// Draws words at a time in Unix milliseconds.
+struct Words {
     now: i64,
-    words: &'a mut Vec<Vec<u8>>,
-    /// Where the number of what is repeated next stands.
-    count_at: Option<usize>,
 }
 
-impl Grammar<'_> {
-    fn all(&mut self, arguments: &[Argument]) {
-        for argument in arguments {
-            if !argument.optional || self.random.u32(..3) == 0 {
-                self.one(argument);
-            }
-        }
+impl Draw for Words {
+    fn token(&mut self, token: &str, random: &mut Rng) -> Vec<u8> {
+        cased(token, random).into_bytes()
     }
 
-    fn one(&mut self, argument: &Argument) {
-        if let Some(token) = argument.token {
-            self.words.push(cased(token, self.random).into_bytes());
-        }
-        let times =
-            if argument.multiple { 1 + self.random.usize(..3).min(self.random.usize(..4)) } else { 1 };
-        for _ in 0..times {
-            self.body(argument);
-        }
-        if argument.multiple
-            && let Some(at) = self.count_at.take()
-            && self.random.u32(..16) > 0
-        {
-            self.words[at] = times.to_string().into_bytes();
-        }
-    }
-
-    fn body(&mut self, argument: &Argument) {
-        let random = &mut *self.random;
-        let word = match argument.kind {
-            Kind::PureToken => return,
-            Kind::OneOf(choices) => {
-                let choice = &choices[random.usize(..choices.len())];
-                return self.one(choice);
+    fn word(&mut self, argument: &Argument, words: &[Vec<u8>], random: &mut Rng) -> Vec<u8> {
+        match (argument.kind, argument.name) {
+            (Kind::Key, _) => key(random),
+            (Kind::Pattern, _) => PATTERNS[random.usize(..PATTERNS.len())].into(),
+            (Kind::Double, _) => VALUES[random.usize(..VALUES.len())].into(),
+            (Kind::UnixTime | Kind::Integer, _) => number(argument, self.now, random),
+            (_, "value") => value(random),
+            (_, "type") => b"hash".to_vec(),
+            (_, "channel") if words[0].eq_ignore_ascii_case(b"subscribe") && random.u32(..3) == 0 => {
+                EVENT_CHANNELS[random.usize(..EVENT_CHANNELS.len())].into()
             }
-            Kind::Block(parts) => return self.all(parts),
-            Kind::Key => key(random),
-            Kind::Pattern => PATTERNS[random.usize(..PATTERNS.len())].into(),
-            Kind::Double => VALUES[random.usize(..VALUES.len())].into(),
-            Kind::UnixTime | Kind::Integer => {
-                if argument.name == "numfields" {
-                    self.count_at = Some(self.words.len());
-                }
-                number(argument, self.now, random)
-            }
-            Kind::String => match argument.name {
-                "value" => value(random),
-                "field" => field(random),
-                "type" => b"hash".to_vec(),
-                "channel" if self.words[0].eq_ignore_ascii_case(b"subscribe") && random.u32(..3) == 0 => {
-                    EVENT_CHANNELS[random.usize(..EVENT_CHANNELS.len())].into()
-                }
-                "username" => b"default".to_vec(),
-                "password" => crate::host::PASSWORD.into(),
-                _ => field(random),
-            },
-        };
-        self.words.push(word);
+            (_, "username") => b"default".to_vec(),
+            (_, "password") => crate::host::PASSWORD.into(),
+            _ => field(random),
+        }
     }
 }
 

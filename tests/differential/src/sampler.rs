@@ -8,6 +8,7 @@ use fastrand::Rng;
 use mayfly_command::argument::{Argument, Kind};
 use mayfly_command::spec::Run;
 use mayfly_command::{Command, Step, Table};
+use mayfly_sim::grammar::{Draw, Grammar};
 
 use crate::differences;
 use crate::request::Request;
@@ -176,8 +177,7 @@ impl Sampler {
         let command = self.weighted[random.usize(..self.weighted.len())];
         let mut words: Vec<Vec<u8>> =
             command.full_name().split('|').map(|word| cased(word, random)).collect();
-        let mut grammar = Grammar { sampler: self, random, words: &mut words, count_at: None };
-        grammar.all(command.spec.arguments);
+        Grammar { draw: self, random, words: &mut words, count_at: None }.all(command.spec.arguments);
         if command.full_name().starts_with("command|getkeys") {
             words.truncate(2);
             words.extend(self.words(random, conversation));
@@ -227,77 +227,31 @@ fn weight(command: &Command) -> usize {
     }
 }
 
-/// Writes words by the grammar of a command.
-struct Grammar<'a> {
-    sampler: &'a mut Sampler,
-    random: &'a mut Rng,
-    words: &'a mut Vec<Vec<u8>>,
-    /// Where the number of what is repeated next stands.
-    count_at: Option<usize>,
+impl Draw for Sampler {
+    fn token(&mut self, token: &str, random: &mut Rng) -> Vec<u8> {
+        cased(token, random)
+    }
+
+    fn word(&mut self, argument: &Argument, _: &[Vec<u8>], random: &mut Rng) -> Vec<u8> {
+        match (argument.kind, argument.name) {
+            (Kind::Key, _) => key(random),
+            (Kind::Pattern, _) => PATTERNS[random.usize(..PATTERNS.len())].into(),
+            (Kind::Double, _) | (Kind::String, "value") => value(random),
+            (Kind::UnixTime | Kind::Integer, _) => self.number(argument, random),
+            (_, "type") => [&b"hash"[..], b"HASH", b"string", b"nosuch"][random.usize(..4)].to_vec(),
+            (_, "serialized-value") => self.payload(random),
+            _ => field(random),
+        }
+    }
 }
 
-impl Grammar<'_> {
-    fn all(&mut self, arguments: &[Argument]) {
-        for argument in arguments {
-            if !argument.optional || self.random.u32(..3) == 0 {
-                self.one(argument);
-            }
-        }
-    }
-
-    fn one(&mut self, argument: &Argument) {
-        if let Some(token) = argument.token {
-            let token = cased(token, self.random);
-            self.words.push(token);
-        }
-        let times =
-            if argument.multiple { 1 + self.random.usize(..3).min(self.random.usize(..4)) } else { 1 };
-        for _ in 0..times {
-            self.body(argument);
-        }
-        if argument.multiple
-            && let Some(at) = self.count_at.take()
-            && self.random.u32(..16) > 0
-        {
-            self.words[at] = times.to_string().into_bytes();
-        }
-    }
-
-    fn body(&mut self, argument: &Argument) {
-        let random = &mut *self.random;
-        let word = match argument.kind {
-            Kind::PureToken => return,
-            Kind::OneOf(choices) => {
-                let choice = &choices[random.usize(..choices.len())];
-                return self.one(choice);
-            }
-            Kind::Block(parts) => return self.all(parts),
-            Kind::Key => key(random),
-            Kind::Pattern => PATTERNS[random.usize(..PATTERNS.len())].into(),
-            Kind::Double => value(random),
-            Kind::UnixTime | Kind::Integer => {
-                if argument.name == "numfields" {
-                    self.count_at = Some(self.words.len());
-                }
-                self.number(argument)
-            }
-            Kind::String => match argument.name {
-                "value" => value(random),
-                "type" => [&b"hash"[..], b"HASH", b"string", b"nosuch"][random.usize(..4)].to_vec(),
-                "serialized-value" => self.payload(),
-                _ => field(random),
-            },
-        };
-        self.words.push(word);
-    }
-
+impl Sampler {
     /// What was dumped, sometimes with a byte that has changed.
-    fn payload(&mut self) -> Vec<u8> {
-        let random = &mut *self.random;
-        if self.sampler.payloads.is_empty() {
+    fn payload(&self, random: &mut Rng) -> Vec<u8> {
+        if self.payloads.is_empty() {
             return value(random);
         }
-        let mut payload = self.sampler.payloads[random.usize(..self.sampler.payloads.len())].clone();
+        let mut payload = self.payloads[random.usize(..self.payloads.len())].clone();
         match random.u32(..10) {
             0 => {
                 let at = random.usize(..payload.len());
@@ -310,26 +264,24 @@ impl Grammar<'_> {
     }
 
     /// A number that suits its argument, mostly.
-    fn number(&mut self, argument: &Argument) -> Vec<u8> {
-        if self.random.u32(..12) == 0 {
-            return ODD_NUMBERS[self.random.usize(..ODD_NUMBERS.len())].into();
+    fn number(&mut self, argument: &Argument, random: &mut Rng) -> Vec<u8> {
+        if random.u32(..12) == 0 {
+            return ODD_NUMBERS[random.usize(..ODD_NUMBERS.len())].into();
         }
         let is_millis = argument.name.contains("milliseconds") || argument.name == "ttl";
         let is_time = is_millis || argument.name.contains("seconds");
-        let mut seconds = || match self.random.u32(..12) {
-            0 => -self.random.i64(1..1_000),
+        let mut seconds = || match random.u32(..12) {
+            0 => -random.i64(1..1_000),
             1 => 0,
-            _ => self.sampler.far() + if argument.name.contains("unix") { FAR_SECONDS } else { 0 },
+            _ => self.far() + if argument.name.contains("unix") { FAR_SECONDS } else { 0 },
         };
         let number = match argument.name {
             _ if is_time => seconds() * if is_millis { 1_000 } else { 1 },
-            "protover" => self.random.i64(2..=3),
+            "protover" => random.i64(2..=3),
             "cursor" => 0,
-            "index" | "db" | "index1" | "index2" | "destination-db" => {
-                self.random.i64(0..i64::from(DATABASES))
-            }
-            "increment" => self.random.i64(-9..10),
-            _ => self.random.i64(-3..12),
+            "index" | "db" | "index1" | "index2" | "destination-db" => random.i64(0..i64::from(DATABASES)),
+            "increment" => random.i64(-9..10),
+            _ => random.i64(-3..12),
         };
         number.to_string().into_bytes()
     }
