@@ -1,6 +1,6 @@
-//! Why a payload was refused.
+//! Why a payload or a value was refused.
 
-/// Why a payload was refused.
+/// Why a payload or a value was refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum RdbError {
     /// It comes from a newer server, or its bytes have changed on the way.
@@ -9,6 +9,9 @@ pub enum RdbError {
     /// It holds a value of another type, by its number in the format.
     #[error("type {0} is not a hash")]
     NotAHash(u8),
+    /// It holds a value of a type that is not known, by its number in the format.
+    #[error("type {0} is not known")]
+    UnknownType(u8),
     /// A field has a TTL of its own.
     #[error("a field has a TTL of its own")]
     FieldTtl,

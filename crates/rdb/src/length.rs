@@ -9,7 +9,7 @@
 //! ```
 
 use crate::error::{RdbError, malformed};
-use crate::reader::Reader;
+use crate::input::Input;
 
 const BITS_32: u8 = 0x80;
 const BITS_64: u8 = 0x81;
@@ -25,22 +25,22 @@ pub(crate) enum Length {
 
 impl Length {
     /// Reads either.
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, RdbError> {
-        let first = reader.byte()?;
+    pub(crate) fn read<'a>(input: &mut impl Input<'a>) -> Result<Self, RdbError> {
+        let first = input.read_byte()?;
         let low = first & 0x3f;
         Ok(match first >> 6 {
             0 => Length::Plain(low.into()),
-            1 => Length::Plain(u16::from_be_bytes([low, reader.byte()?]).into()),
+            1 => Length::Plain(u16::from_be_bytes([low, input.read_byte()?]).into()),
             3 => Length::Encoded(low),
-            _ if first == BITS_32 => Length::Plain(u32::from_be_bytes(reader.array()?).into()),
-            _ if first == BITS_64 => Length::Plain(u64::from_be_bytes(reader.array()?)),
+            _ if first == BITS_32 => Length::Plain(u32::from_be_bytes(input.read_array()?).into()),
+            _ if first == BITS_64 => Length::Plain(u64::from_be_bytes(input.read_array()?)),
             _ => return malformed("a length has an unknown form"),
         })
     }
 
     /// Reads a length where no encoded string can stand.
-    pub(crate) fn read_plain(reader: &mut Reader<'_>) -> Result<u64, RdbError> {
-        match Length::read(reader)? {
+    pub(crate) fn read_plain<'a>(input: &mut impl Input<'a>) -> Result<u64, RdbError> {
+        match Length::read(input)? {
             Length::Plain(length) => Ok(length),
             Length::Encoded(_) => malformed("a string stands where a length should"),
         }
@@ -66,6 +66,7 @@ impl Length {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reader::Reader;
 
     #[test]
     fn lengths_around_every_boundary_come_back() {

@@ -21,6 +21,7 @@ use crate::reader::Reader;
 
 const END: u8 = 0xff;
 const COUNT_UNKNOWN: u16 = u16::MAX;
+const HEADER_BYTES: usize = 6;
 
 /// Walks the items of a listpack; the first error is the last item.
 pub(crate) struct Listpack<'a> {
@@ -92,6 +93,64 @@ impl<'a> Listpack<'a> {
         }
         if read == length { Ok(()) } else { malformed("the length behind an item of a listpack is wrong") }
     }
+}
+
+/// Writes items as a listpack, decimal integers in binary.
+pub(crate) fn write<'i>(out: &mut Vec<u8>, items: impl Iterator<Item = &'i [u8]>) {
+    let start = out.len();
+    out.extend_from_slice(&[0; HEADER_BYTES]);
+    let mut count = 0_usize;
+    for item in items {
+        write_item(out, item);
+        count += 1;
+    }
+    out.push(END);
+    let length = (out.len() - start) as u32;
+    out[start..start + 4].copy_from_slice(&length.to_le_bytes());
+    let announced = u16::try_from(count).unwrap_or(COUNT_UNKNOWN);
+    out[start + 4..start + HEADER_BYTES].copy_from_slice(&announced.to_le_bytes());
+}
+
+fn write_item(out: &mut Vec<u8>, item: &[u8]) {
+    let start = out.len();
+    if let Some(integer) = canonical_integer(item) {
+        match integer {
+            0..=0x7f => out.push(integer as u8),
+            -0x1000..=0xfff => out.extend_from_slice(&(0xc000 | (integer as u16 & 0x1fff)).to_be_bytes()),
+            -0x8000..=0x7fff => write_integer(out, 0xf1, &(integer as i16).to_le_bytes()),
+            -0x80_0000..=0x7f_ffff => write_integer(out, 0xf2, &(integer as i32).to_le_bytes()[..3]),
+            -0x8000_0000..=0x7fff_ffff => write_integer(out, 0xf3, &(integer as i32).to_le_bytes()),
+            _ => write_integer(out, 0xf4, &integer.to_le_bytes()),
+        }
+    } else {
+        match item.len() {
+            length @ 0..=0x3f => out.push(0x80 | length as u8),
+            length @ 0x40..=0xfff => out.extend_from_slice(&(0xe000 | length as u16).to_be_bytes()),
+            length => write_integer(out, 0xf0, &(length as u32).to_le_bytes()),
+        }
+        out.extend_from_slice(item);
+    }
+    let length = out.len() - start;
+    let groups = own_length_bytes(length);
+    for group in (0..groups).rev() {
+        let bits = (length >> (7 * group)) as u8 & 0x7f;
+        out.push(if group == groups - 1 { bits } else { bits | 0x80 });
+    }
+}
+
+fn write_integer(out: &mut Vec<u8>, form: u8, bytes: &[u8]) {
+    out.push(form);
+    out.extend_from_slice(bytes);
+}
+
+/// The integer whose decimal digits these bytes are, exactly.
+fn canonical_integer(bytes: &[u8]) -> Option<i64> {
+    const DIGITS_MAX: usize = 20;
+    if bytes.len() > DIGITS_MAX {
+        return None;
+    }
+    let integer: i64 = std::str::from_utf8(bytes).ok()?.parse().ok()?;
+    (itoa::Buffer::new().format(integer).as_bytes() == bytes).then_some(integer)
 }
 
 impl<'a> Iterator for Listpack<'a> {

@@ -3,16 +3,18 @@
 use crc::{CRC_64_REDIS, Crc, Table};
 
 use crate::error::RdbError;
-use crate::hash;
+use crate::hash::{self, Dialect, FieldTtls, TtlPolicy};
 use crate::reader::Reader;
+use crate::versions;
 
-/// The newest version of the format that is read: that of Redis 8.2.
+/// The newest version of the format that [`read_payload`] takes: that of Redis 8.2.
 pub const READ_VERSION_MAX: u16 = 12;
 
 /// The version of the format that is written: that of Redis 5.0 and 6.
 pub const WRITTEN_VERSION: u16 = 9;
 
-static CHECKSUM: Crc<u64, Table<16>> = Crc::<u64, Table<16>>::new(&CRC_64_REDIS);
+/// The checksum of payloads and files.
+pub(crate) static CHECKSUM: Crc<u64, Table<16>> = Crc::<u64, Table<16>>::new(&CRC_64_REDIS);
 
 /// Writes a hash as a payload.
 ///
@@ -40,9 +42,37 @@ pub fn write_payload<'f>(fields: impl ExactSizeIterator<Item = (&'f [u8], &'f [u
 ///
 /// Fields visited before an error are no hash: the caller forgets them.
 pub fn read_payload(payload: &[u8], visit: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), RdbError> {
-    let mut reader = Reader::new(open(payload)?);
+    let (content, version) = open(payload)?;
+    if version > READ_VERSION_MAX {
+        return Err(RdbError::VersionOrChecksum);
+    }
+    read_content(content, Dialect::Redis, TtlPolicy::Refuse, visit)
+}
+
+/// Reads a payload as [`read_payload`] does, from any server whose format is known: also from Valkey 9. Fields
+/// with a TTL of their own are visited without it, or left out if `now` (in Unix milliseconds) is not before its
+/// end; both are counted. A hash may so turn out to have no field left.
+pub fn read_foreign_payload(
+    payload: &[u8],
+    now: i64,
+    visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+) -> Result<FieldTtls, RdbError> {
+    let (content, version) = open(payload)?;
+    let dialect = versions::dialect_of_payload(version).ok_or(RdbError::VersionOrChecksum)?;
+    let mut counts = FieldTtls::default();
+    read_content(content, dialect, TtlPolicy::Drop { now, counts: &mut counts }, visit)?;
+    Ok(counts)
+}
+
+fn read_content(
+    content: &[u8],
+    dialect: Dialect,
+    policy: TtlPolicy<'_>,
+    visit: &mut hash::Visit<'_>,
+) -> Result<(), RdbError> {
+    let mut reader = Reader::new(content);
     let kind = reader.byte()?;
-    hash::read(kind, &mut reader, visit)?;
+    hash::read(dialect, kind, &mut reader, policy, visit)?;
     reader.end()
 }
 
@@ -53,16 +83,13 @@ pub(crate) fn seal(payload: &mut Vec<u8>, version: u16) {
     payload.extend_from_slice(&checksum.to_le_bytes());
 }
 
-/// Type and value of a payload whose version and checksum are right.
-fn open(payload: &[u8]) -> Result<&[u8], RdbError> {
+/// Type and value of a payload whose checksum is right, and its version.
+fn open(payload: &[u8]) -> Result<(&[u8], u16), RdbError> {
     let wrong = RdbError::VersionOrChecksum;
     let (covered, checksum) = payload.split_last_chunk().ok_or(wrong)?;
     let (content, version) = covered.split_last_chunk().ok_or(wrong)?;
-    if u16::from_le_bytes(*version) > READ_VERSION_MAX {
-        return Err(wrong);
-    }
     if CHECKSUM.checksum(covered) != u64::from_le_bytes(*checksum) {
         return Err(wrong);
     }
-    Ok(content)
+    Ok((content, u16::from_le_bytes(*version)))
 }

@@ -3,21 +3,21 @@
 use std::borrow::Cow;
 
 use crate::error::{RdbError, malformed};
+use crate::input::Input;
 use crate::length::Length;
 use crate::lzf;
-use crate::reader::Reader;
 
 /// Most bytes that a compressed string may unfold to: the longest that a client can set (`proto-max-bulk-len`).
 const UNFOLDED_BYTES_MAX: u64 = 512 << 20;
 
 /// Reads a string in any of its forms.
-pub(crate) fn read<'a>(reader: &mut Reader<'a>) -> Result<Cow<'a, [u8]>, RdbError> {
-    match Length::read(reader)? {
-        Length::Plain(length) => take(reader, length).map(Cow::Borrowed),
-        Length::Encoded(0) => Ok(decimal(i8::from_le_bytes(reader.array()?).into())),
-        Length::Encoded(1) => Ok(decimal(i16::from_le_bytes(reader.array()?).into())),
-        Length::Encoded(2) => Ok(decimal(i32::from_le_bytes(reader.array()?))),
-        Length::Encoded(3) => read_compressed(reader).map(Cow::Owned),
+pub(crate) fn read<'a>(input: &mut impl Input<'a>) -> Result<Cow<'a, [u8]>, RdbError> {
+    match Length::read(input)? {
+        Length::Plain(length) => input.read_bytes(length),
+        Length::Encoded(0) => Ok(decimal(i8::from_le_bytes(input.read_array()?).into())),
+        Length::Encoded(1) => Ok(decimal(i16::from_le_bytes(input.read_array()?).into())),
+        Length::Encoded(2) => Ok(decimal(i32::from_le_bytes(input.read_array()?))),
+        Length::Encoded(3) => read_compressed(input).map(Cow::Owned),
         Length::Encoded(_) => malformed("a string has an unknown encoding"),
     }
 }
@@ -28,28 +28,24 @@ pub(crate) fn write(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-fn take<'a>(reader: &mut Reader<'a>, length: u64) -> Result<&'a [u8], RdbError> {
-    // What does not fit into memory is more than there is.
-    reader.take(usize::try_from(length).unwrap_or(usize::MAX))
-}
-
 fn decimal(value: i32) -> Cow<'static, [u8]> {
     itoa::Buffer::new().format(value).as_bytes().to_vec().into()
 }
 
-fn read_compressed(reader: &mut Reader<'_>) -> Result<Vec<u8>, RdbError> {
-    let length = Length::read_plain(reader)?;
-    let unfolded = Length::read_plain(reader)?;
-    let compressed = take(reader, length)?;
+fn read_compressed<'a>(input: &mut impl Input<'a>) -> Result<Vec<u8>, RdbError> {
+    let length = Length::read_plain(input)?;
+    let unfolded = Length::read_plain(input)?;
+    let compressed = input.read_bytes(length)?;
     if unfolded > UNFOLDED_BYTES_MAX {
         return malformed("a compressed string is too long");
     }
-    lzf::unfold(compressed, unfolded as usize)
+    lzf::unfold(&compressed, unfolded as usize)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reader::Reader;
 
     fn all(bytes: &[u8]) -> Result<Vec<u8>, RdbError> {
         let mut reader = Reader::new(bytes);

@@ -87,7 +87,7 @@ fn refusal(error: RdbError) -> CommandError {
     match error {
         RdbError::VersionOrChecksum => BAD_ENVELOPE,
         RdbError::FieldTtl => FIELD_TTLS,
-        RdbError::NotAHash(_) | RdbError::DuplicateField | RdbError::Malformed(_) => BAD_FORMAT,
+        RdbError::NotAHash(_) | RdbError::UnknownType(_) | RdbError::DuplicateField | RdbError::Malformed(_) => BAD_FORMAT,
     }
 }
 
