@@ -10,6 +10,9 @@
 //! is not looked at at all; a line that has no end yet is searched from `scanned` on. So the cost is
 //! linear however the bytes are cut into pieces.
 //!
+//! Pipelines repeat their command: a request that begins with the very bytes of the one before it, up to the second
+//! word, is read in one go (`read_alike`). Any other, and one cut short, is looked at closely.
+//!
 //! Elsewhere: the words of an inline line (`inline`), the meaning of the words (command).
 
 use bytes::{Bytes, BytesMut};
@@ -25,6 +28,10 @@ use crate::{
 const LINE_END_BYTES: usize = 2;
 /// The words of which an announced number may allocate at once, and that stay allocated between requests.
 const WORDS_KEPT_MAX: usize = 1024;
+/// The longest beginning of a request that is remembered, to know the next like it: 24 bytes of name fit.
+const HEAD_BYTES_MAX: usize = 40;
+/// A word below this length has a header of three digits at most.
+const SHORT_WORD_BYTES_MAX: u32 = 999;
 /// The most that [`Decoder::bytes_wanted`] asks for at once, in bytes.
 const WANTED_BYTES_MAX: usize = 1 << 20;
 /// A span reaches this far; bytes beyond are looked at after the next `take_burst`.
@@ -48,6 +55,11 @@ pub struct Decoder {
     limits: RequestLimits,
     authenticated: bool,
     words: Vec<Span>,
+    /// How the last request began, up to its second word: `*3␍␊$3␍␊SET␍␊`. Empty if `words` are no longer those of a
+    /// request that the limits would allow again.
+    head: Vec<u8>,
+    /// The request just decoded began like the one before it.
+    is_alike: bool,
     /// End of the last whole request.
     consumed: usize,
     /// Where it begins.
@@ -75,6 +87,8 @@ impl Decoder {
             limits,
             authenticated: true,
             words: Vec::new(),
+            head: Vec::new(),
+            is_alike: false,
             consumed: 0,
             request_start: 0,
             held: None,
@@ -91,6 +105,7 @@ impl Decoder {
     /// Changes the limits, from the next header on.
     pub fn set_limits(&mut self, limits: RequestLimits) {
         self.limits = limits;
+        self.head.clear();
     }
 
     /// Whether the client has authenticated, or need not. One that has not is held to
@@ -98,6 +113,7 @@ impl Decoder {
     /// next header on, and is refused with texts of their own.
     pub fn set_authenticated(&mut self, authenticated: bool) {
         self.authenticated = authenticated;
+        self.head.clear();
     }
 
     /// Looks at `buffer` (all bytes since the last [`Decoder::take_burst`]) and stops behind one whole
@@ -110,6 +126,18 @@ impl Decoder {
     /// What is wrong with the request, if no further byte could mend it.
     #[inline]
     pub fn decode(&mut self, buffer: &mut [u8]) -> Result<Decoded, ProtocolError> {
+        self.is_alike = self.read_alike(buffer);
+        if self.is_alike { Ok(Decoded::Request) } else { self.look_closely(buffer) }
+    }
+
+    /// Whether the request just decoded has the name, spelled alike, and the number of words of the one before it.
+    #[inline]
+    pub fn is_alike(&self) -> bool {
+        self.is_alike
+    }
+
+    /// Finds whatever there is, from where the last look stopped.
+    fn look_closely(&mut self, buffer: &mut [u8]) -> Result<Decoded, ProtocolError> {
         if let Some(end) = self.held.take() {
             self.consumed = end;
             return Ok(Decoded::Request);
@@ -119,6 +147,9 @@ impl Decoder {
         let buffer = &mut buffer[..visible];
         self.wanted = 0;
         if self.words_missing == 0 {
+            if self.cursor == visible {
+                return Ok(Decoded::Incomplete);
+            }
             self.forget_words();
         }
         while self.words_missing == 0 {
@@ -138,15 +169,16 @@ impl Decoder {
     }
 
     /// The words of the request just decoded, as spans into the buffer, and into the burst that
-    /// [`Decoder::take_burst`] makes of it. Valid until the next decode; empty behind `Incomplete`.
+    /// [`Decoder::take_burst`] makes of it. Valid until the next decode.
     #[inline]
     pub fn words(&self) -> &[Span] {
-        if self.words_missing == 0 { &self.words } else { &[] }
+        &self.words
     }
 
     /// Puts the request just decoded back: the next decode finds it again, also behind a
     /// [`Decoder::take_burst`], which leaves it in the buffer.
     pub fn hold(&mut self) {
+        self.head.clear();
         self.held = Some(std::mem::replace(&mut self.consumed, self.request_start));
     }
 
@@ -185,17 +217,58 @@ impl Decoder {
     /// Drops the words of the last request, and what memory an unusually long one left behind.
     #[inline]
     fn forget_words(&mut self) {
+        self.head.clear();
         self.words.clear();
         if self.words.capacity() > WORDS_KEPT_MAX {
             self.words = Vec::new();
         }
     }
 
+    /// Reads a request that begins like the last one, over its words, if they are short, whole and within the limits.
+    /// Pipelines repeat their command, so nearly every request is read here in one go. Otherwise nothing has happened
+    /// but that a closer look begins anew.
+    #[inline]
+    fn read_alike(&mut self, buffer: &[u8]) -> bool {
+        let end = self.request_end(buffer);
+        let Some(mut rest) = buffer.get(self.cursor..end).and_then(|rest| rest.strip_prefix(&self.head[..]))
+        else {
+            return false;
+        };
+        let ([name, others @ ..], false) = (&mut self.words[..], self.head.is_empty()) else { return false };
+        name.start = (end - rest.len() - LINE_END_BYTES) as u32 - name.length;
+        for word in others {
+            let Some((length, behind)) = short_word(rest) else { return false };
+            *word = Span { start: (end - behind.len() - LINE_END_BYTES) as u32 - length, length };
+            rest = behind;
+        }
+        self.request_start = self.consumed;
+        self.cursor = end - rest.len();
+        self.consumed = self.cursor;
+        true
+    }
+
+    /// Where the request at hand ends at the latest: within its limit and within what spans reach.
+    #[inline]
+    fn request_end(&self, buffer: &[u8]) -> usize {
+        let request_bytes_max = self.limits.request_bytes_max as usize;
+        buffer.len().min(BURST_BYTES_MAX).min(self.consumed + request_bytes_max)
+    }
+
+    /// Remembers how the request just decoded begins, if others like it can be read in one go.
+    fn remember_head(&mut self, buffer: &[u8]) {
+        let Some(name) = self.words.first() else { return };
+        let head = self.request_start..(name.start + name.length) as usize + LINE_END_BYTES;
+        let is_short = head.len() <= HEAD_BYTES_MAX && self.words.len() <= WORDS_KEPT_MAX;
+        if is_short && self.limits.bulk_bytes_max >= SHORT_WORD_BYTES_MAX {
+            self.head.extend_from_slice(&buffer[head]);
+        }
+    }
+
     /// Reads the header of an array: `*3␍␊`.
     #[inline]
     fn begin_array(&mut self, buffer: &[u8]) -> Result<Decoded, ProtocolError> {
-        let (count, next) = match short_header(&buffer[self.cursor..]) {
-            Some((count, bytes)) => (i64::from(count), self.cursor + bytes),
+        let (count, next) = match short_header(b'*', &buffer[self.cursor..]) {
+            Some((count, behind)) => (i64::from(count), buffer.len() - behind.len()),
             None => match self.long_header(buffer, ProtocolError::MultibulkCountTooBig)? {
                 None => return Ok(Decoded::Incomplete),
                 Some((count, next)) => (count.ok_or(ProtocolError::InvalidMultibulkLength)?, next),
@@ -225,7 +298,9 @@ impl Decoder {
                 self.read_short_words(buffer);
             }
             if self.words_missing == 0 {
+                self.request_start = self.consumed;
                 self.consumed = self.cursor;
+                self.remember_head(buffer);
                 return Ok(Decoded::Request);
             }
             let length = match self.bulk {
@@ -248,26 +323,22 @@ impl Decoder {
         }
     }
 
-    /// Reads words as long as they are short, whole and within the limits, which is nearly always to the
-    /// end of the request. Where it stops, the careful way goes on and finds out why.
+    /// Reads words as long as they are short, whole and within the limits, which is often to the end of the
+    /// request. Where it stops, the careful way goes on and finds out why.
     #[inline]
     fn read_short_words(&mut self, buffer: &[u8]) {
-        let end_max = buffer.len().min(self.consumed + self.limits.request_bytes_max as usize);
-        let bulk_bytes_max = self.limits.bulk_bytes_max;
-        let (mut cursor, mut missing) = (self.cursor, self.words_missing);
-        while missing > 0 {
-            let Some((length, header_bytes)) = short_header(&buffer[cursor..]) else { break };
-            let start = cursor + header_bytes;
-            let next = start + length as usize + LINE_END_BYTES;
-            if buffer[cursor] != b'$' || length > bulk_bytes_max || next > end_max {
-                break;
-            }
+        let end = self.request_end(buffer);
+        let Some(mut rest) = buffer.get(self.cursor..end) else { return };
+        while self.words_missing > 0
+            && let Some((length, behind)) = short_word(rest)
+            && length <= self.limits.bulk_bytes_max
+        {
+            let start = end - behind.len() - LINE_END_BYTES - length as usize;
             self.words.push(Span { start: start as u32, length });
-            missing -= 1;
-            cursor = next;
+            self.words_missing -= 1;
+            rest = behind;
         }
-        self.words_missing = missing;
-        self.cursor = cursor;
+        self.cursor = end - rest.len();
     }
 
     /// Reads the header of a bulk and moves behind it; `None` if it is not all there.
@@ -355,19 +426,36 @@ impl Decoder {
     }
 }
 
-/// A header whose number has one to three digits, which is nearly every header: the number, and the
-/// bytes of the whole line. `None` means "look closer", be it long, wrong or incomplete.
+/// A whole word with a short header: its length, and what lies behind it.
 #[inline]
-fn short_header(bytes: &[u8]) -> Option<(u32, usize)> {
+fn short_word(bytes: &[u8]) -> Option<(u32, &[u8])> {
+    let (length, text) = short_header(b'$', bytes)?;
+    let (_, behind) = text.split_at_checked(length as usize + LINE_END_BYTES)?;
+    Some((length, behind))
+}
+
+/// A header of this kind whose number has one to three digits, which is nearly every header: the number, and
+/// what lies behind the line. `None` means "look closer", be it long, wrong or incomplete.
+#[inline]
+fn short_header(kind: u8, bytes: &[u8]) -> Option<(u32, &[u8])> {
     let digit = |byte: u8| u32::from(byte - b'0');
-    match *bytes {
-        [_, a @ b'0'..=b'9', b'\r', _, ..] => Some((digit(a), 4)),
-        [_, a @ b'1'..=b'9', b @ b'0'..=b'9', b'\r', _, ..] => Some((digit(a) * 10 + digit(b), 5)),
-        [_, a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', b'\r', _, ..] => {
-            Some((digit(a) * 100 + digit(b) * 10 + digit(c), 6))
-        }
-        _ => None,
+    let (&[first, a, b, c], behind) = bytes.split_first_chunk()?;
+    if first != kind || !a.is_ascii_digit() {
+        return None;
     }
+    if b == b'\r' {
+        return Some((digit(a), behind));
+    }
+    let (&d, behind) = behind.split_first()?;
+    if a == b'0' || !b.is_ascii_digit() {
+        return None;
+    }
+    let tens = digit(a) * 10 + digit(b);
+    if c == b'\r' {
+        return Some((tens, behind));
+    }
+    let (_, behind) = behind.split_first()?;
+    (c.is_ascii_digit() && d == b'\r').then(|| (tens * 10 + digit(c), behind))
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ fn decode_in_pieces(bytes: &[u8], pieces: &[Piece]) -> Result<Vec<Request>, Prot
     let mut buffer = BytesMut::new();
     let mut requests = Vec::new();
     let mut pending: Vec<Vec<Span>> = Vec::new();
+    let mut last = Vec::new();
     let mut rest = bytes;
     let end = Piece { bytes: bytes.len(), eager: false, take: true, hold: false };
     for piece in pieces.iter().chain([&end]) {
@@ -36,12 +37,14 @@ fn decode_in_pieces(bytes: &[u8], pieces: &[Piece]) -> Result<Vec<Request>, Prot
                 resolve(&mut decoder, &mut buffer, &mut pending, &mut requests);
                 assert_eq!(decoder.decode(&mut buffer), Ok(Decoded::Request));
             }
+            let words: Request = decoder.words().iter().map(|word| word.of(&buffer).to_vec()).collect();
+            assert!(!decoder.is_alike() || (words.len(), words.first()) == (last.len(), last.first()));
+            last = words;
             pending.push(decoder.words().to_vec());
             if piece.eager {
                 resolve(&mut decoder, &mut buffer, &mut pending, &mut requests);
             }
         }
-        assert!(decoder.words().is_empty());
         if piece.take {
             resolve(&mut decoder, &mut buffer, &mut pending, &mut requests);
         }
@@ -140,6 +143,26 @@ fn burst_is_taken_without_copying_and_leaves_the_partial_request() {
 }
 
 #[test]
+fn a_request_is_alike_if_it_has_the_name_and_the_number_of_words_of_the_one_before() {
+    let mut decoder = Decoder::new(RequestLimits::default());
+    let requests = [["HGET", "a", "f"], ["HGET", "bb", "f"], ["hget", "a", "f"], ["hget", "a", "g"]];
+    let mut buffer: BytesMut = requests.iter().flat_map(|words| encode(&request(words))).collect();
+    buffer.extend_from_slice(&encode(&request(&["hget", "a"])));
+    let mut alike = Vec::new();
+    while decoder.decode(&mut buffer) == Ok(Decoded::Request) {
+        alike.push(decoder.is_alike());
+    }
+    assert_eq!(alike, [false, true, false, true, false]);
+    decoder.take_burst(&mut buffer);
+    let next = encode(&request(&["hget", "b"]));
+    buffer.extend_from_slice(&next);
+    assert_eq!((decoder.decode(&mut buffer), decoder.is_alike()), (Ok(Decoded::Request), true));
+    decoder.set_limits(RequestLimits { words_max: 1, ..RequestLimits::default() });
+    buffer.extend_from_slice(&next);
+    assert_eq!(decoder.decode(&mut buffer), Err(ProtocolError::InvalidMultibulkLength));
+}
+
+#[test]
 fn an_announcement_asks_for_little_memory() {
     let mut decoder = Decoder::new(RequestLimits::default());
     let mut buffer = b"*1048576\r\n$536870912\r\nabc".to_vec();
@@ -148,8 +171,12 @@ fn an_announcement_asks_for_little_memory() {
 }
 
 fn any_request() -> impl Strategy<Value = (Vec<u8>, Option<Request>)> {
-    let word = prop::collection::vec(any::<u8>(), 0..40);
+    let bytes_of = |length| prop::collection::vec(any::<u8>(), length);
+    let word = prop_oneof![20 => bytes_of(0..40), 1 => bytes_of(95..105), 1 => bytes_of(995..1005)];
+    let alike = (prop::sample::select(vec!["HSET", "hset", "GET"]), word.clone(), word.clone())
+        .prop_map(|(name, key, value)| vec![name.as_bytes().to_vec(), key, value]);
     prop_oneof![
+        20 => alike.prop_map(|words| (encode(&words), Some(words))),
         8 => prop::collection::vec(word.clone(), 1..8).prop_map(|words| (encode(&words), Some(words))),
         4 => prop::collection::vec(word, 1..5).prop_map(|words| (quote(&words), Some(words))),
         1 => prop::sample::select(vec!["*0\r\n", "*-1\r\n", "\r\n", "\n", "  \n"])
