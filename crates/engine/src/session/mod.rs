@@ -8,6 +8,7 @@
 mod conversation;
 mod exec;
 mod monitor;
+mod plain;
 mod requests;
 mod tracking;
 
@@ -112,6 +113,7 @@ pub struct Session {
     local: Replies,
     spare: Batches,
     rooms: Vec<ReplyRoom>,
+    /// The command of the request before, and how it was spelled; `None` also where the name alone does not say it.
     last_command: Option<(Vec<u8>, &'static Command)>,
     overflowed: bool,
     /// Requests are being queued.
@@ -185,14 +187,19 @@ impl Session {
         surroundings: &Surroundings<'_>,
         outgoing: &mut Vec<Outgoing>,
     ) {
-        if !self.may_decode() {
+        let mut is_plain = self.is_plain(surroundings);
+        if !is_plain && !self.may_decode() {
             return;
         }
         let mut meter = Meter::new(surroundings.counters, surroundings.stopwatch);
         let mut calls = 0;
-        while self.may_decode() {
+        while self.lanes.waiting() < self.options.window && (is_plain || self.may_decode()) {
             match self.decoder.decode(buffer) {
                 Ok(Decoded::Incomplete) => break,
+                Ok(Decoded::Request) if is_plain && self.take_plain(buffer, &mut meter) => {
+                    calls += 1;
+                    continue;
+                }
                 Ok(Decoded::Request) if self.is_held(buffer, surroundings) => self.decoder.hold(),
                 Ok(Decoded::Request) => {
                     calls += 1;
@@ -206,19 +213,25 @@ impl Session {
                     self.client.closing = true;
                 }
             }
+            is_plain = self.is_plain(surroundings);
         }
         drop(meter);
         if calls > 0 {
-            let card = &self.client.card;
-            card.calls.store(card.calls.load(Relaxed) + calls, Relaxed);
-            card.watched_keys.store(self.watched_keys as u64, Relaxed);
-            let queued = self.transaction.as_ref().map(|transaction| transaction.len() as i64);
-            card.queued.store(queued.unwrap_or(-1), Relaxed);
-            let bytes = self.transaction.as_ref().map_or(0, Transaction::bytes);
-            card.queued_bytes.store(bytes as u64, Relaxed);
-            card.active_at.store(surroundings.now_micros / 1_000, Relaxed);
+            self.note(calls, surroundings);
         }
         self.send_off(buffer, outgoing);
+    }
+
+    /// Notes on the card what has become of the client by a burst of so many calls.
+    fn note(&self, calls: u64, surroundings: &Surroundings<'_>) {
+        let card = &self.client.card;
+        card.calls.store(card.calls.load(Relaxed) + calls, Relaxed);
+        card.watched_keys.store(self.watched_keys as u64, Relaxed);
+        let queued = self.transaction.as_ref().map(|transaction| transaction.len() as i64);
+        card.queued.store(queued.unwrap_or(-1), Relaxed);
+        let bytes = self.transaction.as_ref().map_or(0, Transaction::bytes);
+        card.queued_bytes.store(bytes as u64, Relaxed);
+        card.active_at.store(surroundings.now_micros / 1_000, Relaxed);
     }
 
     /// Takes the replies to one batch.

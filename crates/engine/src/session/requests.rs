@@ -162,6 +162,7 @@ impl Session {
             // Pipelines repeat their command, spelled alike.
             Some((name, command)) if name == words.at(0) && command.spec.accepts(words.len()) => command,
             _ => {
+                self.last_command = None;
                 let command = Table::get().resolve(words).map_err(|error| error.line("").into_owned())?;
                 self.client.card.last_command.store(command.id.0, Relaxed);
                 // The name alone does not say which subcommand is meant.
