@@ -81,15 +81,8 @@ pub struct Batch {
     pub words: Vec<Span>,
     /// The calls.
     pub calls: Vec<Call>,
-    /// Room for the replies.
-    pub room: ReplyRoom,
-}
-
-/// Buffers for replies, emptied after earlier ones: whoever replies often allocates seldom.
-#[derive(Debug, Default)]
-pub struct ReplyRoom {
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
+    /// Where to write the replies: buffers that were used before, if there are any at hand.
+    pub room: Option<Box<Replies>>,
 }
 
 impl Batch {
@@ -119,7 +112,8 @@ pub struct Joint<A> {
     pub reply_to: A,
 }
 
-/// The replies to one batch, in its order.
+/// The replies to one batch, in its order. They are boxed since they travel, and go round: their session empties them
+/// for a batch to come, so that whoever replies often allocates seldom.
 #[derive(Debug, Default)]
 pub struct Replies {
     /// The lane they belong to.
@@ -139,20 +133,17 @@ pub struct Replies {
 }
 
 impl Replies {
-    /// No replies yet.
-    pub fn new(lane: u16, room: ReplyRoom) -> Self {
-        Replies { lane, bytes: room.bytes, ends: room.ends, ..Replies::default() }
+    /// Whether their buffers are no larger than is kept for the next replies.
+    pub fn is_kept(&self) -> bool {
+        self.bytes.capacity() <= ROOM_BYTES_MAX && self.ends.capacity() <= ROOM_REPLIES_MAX
     }
 
-    /// What is left of replies that have been used up.
-    pub fn into_room(self) -> ReplyRoom {
-        let Replies { mut bytes, mut ends, .. } = self;
-        if bytes.capacity() > ROOM_BYTES_MAX || ends.capacity() > ROOM_REPLIES_MAX {
-            return ReplyRoom::default();
-        }
-        bytes.clear();
-        ends.clear();
-        ReplyRoom { bytes, ends }
+    /// Forgets all replies, and keeps their buffers.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+        self.subscriptions = None;
+        self.overflow = false;
     }
 }
 
@@ -209,7 +200,7 @@ impl<A> Work<A> {
 #[derive(Debug)]
 pub enum Effect<A> {
     /// Replies to a session.
-    Reply(A, Replies),
+    Reply(A, Box<Replies>),
     /// A message that answers no request, to the client of this number.
     Push(A, u64, Push),
     /// Work for another shard.

@@ -14,8 +14,8 @@ use crate::batch::Replies;
 /// The lanes of one session.
 #[derive(Debug, Default)]
 pub struct Lanes {
-    order: VecDeque<Run>,
-    lanes: Vec<Lane>,
+    order: Queue<Run>,
+    lanes: Vec<Queue<Chunk>>,
     waiting: usize,
     held_bytes: usize,
     muted: bool,
@@ -29,15 +29,10 @@ struct Run {
     muted: bool,
 }
 
-#[derive(Debug, Default)]
-struct Lane {
-    chunks: VecDeque<Chunk>,
-}
-
 /// What is left of one batch's replies.
 #[derive(Debug)]
 struct Chunk {
-    replies: Replies,
+    replies: Box<Replies>,
     next: usize,
 }
 
@@ -52,9 +47,43 @@ impl Chunk {
     }
 }
 
+/// A queue that seldom holds more than one: the first stands by itself.
+#[derive(Debug)]
+struct Queue<T> {
+    first: Option<T>,
+    /// Empty if there is no first.
+    later: VecDeque<T>,
+}
+
+impl<T> Default for Queue<T> {
+    fn default() -> Self {
+        Queue { first: None, later: VecDeque::new() }
+    }
+}
+
+impl<T> Queue<T> {
+    #[inline]
+    fn push(&mut self, item: T) {
+        match self.first {
+            None => self.first = Some(item),
+            Some(_) => self.later.push_back(item),
+        }
+    }
+
+    #[inline]
+    fn pop(&mut self) -> Option<T> {
+        std::mem::replace(&mut self.first, self.later.pop_front())
+    }
+
+    #[inline]
+    fn last_mut(&mut self) -> Option<&mut T> {
+        self.later.back_mut().or(self.first.as_mut())
+    }
+}
+
 impl Lanes {
     pub fn new(lanes: usize) -> Self {
-        Lanes { lanes: (0..lanes).map(|_| Lane::default()).collect(), ..Lanes::default() }
+        Lanes { lanes: (0..lanes).map(|_| Queue::default()).collect(), ..Lanes::default() }
     }
 
     /// Whether the replies that are expected from here on are dropped.
@@ -63,16 +92,17 @@ impl Lanes {
     }
 
     /// One more reply will come on `lane`, after all that were expected before.
+    #[inline]
     pub fn expect(&mut self, lane: u16) {
         self.waiting += 1;
-        match self.order.back_mut() {
+        match self.order.last_mut() {
             Some(run) if run.lane == lane && run.muted == self.muted => run.count += 1,
-            _ => self.order.push_back(Run { lane, count: 1, muted: self.muted }),
+            _ => self.order.push(Run { lane, count: 1, muted: self.muted }),
         }
     }
 
     /// Puts in something that answers no request, behind all replies that are expected so far, wanted or not.
-    pub fn interject(&mut self, replies: Replies) {
+    pub fn interject(&mut self, replies: Box<Replies>) {
         let muted = std::mem::replace(&mut self.muted, false);
         self.expect(replies.lane);
         self.muted = muted;
@@ -80,9 +110,10 @@ impl Lanes {
     }
 
     /// Replies have come.
-    pub fn put(&mut self, replies: Replies) {
+    #[inline]
+    pub fn put(&mut self, replies: Box<Replies>) {
         self.held_bytes += replies.bytes.len();
-        self.lanes[usize::from(replies.lane)].chunks.push_back(Chunk { replies, next: 0 });
+        self.lanes[usize::from(replies.lane)].push(Chunk { replies, next: 0 });
     }
 
     /// Replies that were asked for and have not left.
@@ -97,16 +128,16 @@ impl Lanes {
 
     /// Appends to `out` every reply whose turn it is; `spent` gets each chunk that is used up.
     #[inline]
-    pub fn drain(&mut self, out: &mut Vec<u8>, spent: impl FnMut(Replies)) {
+    pub fn drain(&mut self, out: &mut Vec<u8>, spent: impl FnMut(Box<Replies>)) {
         if self.waiting > 0 {
             self.drain_waiting(out, spent);
         }
     }
 
-    fn drain_waiting(&mut self, out: &mut Vec<u8>, mut spent: impl FnMut(Replies)) {
-        while let Some(run) = self.order.front_mut() {
-            let chunks = &mut self.lanes[usize::from(run.lane)].chunks;
-            let Some(chunk) = chunks.front_mut() else {
+    fn drain_waiting(&mut self, out: &mut Vec<u8>, mut spent: impl FnMut(Box<Replies>)) {
+        while let Some(run) = &mut self.order.first {
+            let lane = &mut self.lanes[usize::from(run.lane)];
+            let Some(chunk) = &mut lane.first else {
                 return;
             };
             let taken = chunk.left().min(run.count as usize);
@@ -119,12 +150,14 @@ impl Lanes {
             self.held_bytes -= bytes.len();
             self.waiting -= taken;
             run.count -= taken as u32;
-            if chunk.left() == 0 {
-                // The chunk was just seen at the front.
-                spent(chunks.pop_front().expect("the front chunk").replies);
+            let is_run_over = run.count == 0;
+            if chunk.left() == 0
+                && let Some(chunk) = lane.pop()
+            {
+                spent(chunk.replies);
             }
-            if run.count == 0 {
-                self.order.pop_front();
+            if is_run_over {
+                self.order.pop();
             }
         }
     }
@@ -134,8 +167,8 @@ impl Lanes {
 mod tests {
     use super::*;
 
-    fn replies(lane: u16, texts: &[&str]) -> Replies {
-        let mut replies = Replies { lane, ..Replies::default() };
+    fn replies(lane: u16, texts: &[&str]) -> Box<Replies> {
+        let mut replies = Box::new(Replies { lane, ..Replies::default() });
         for text in texts {
             replies.bytes.extend_from_slice(text.as_bytes());
             replies.ends.push(replies.bytes.len());

@@ -42,7 +42,7 @@ mod tally;
 mod tracking;
 mod transaction;
 
-pub use batch::{Batch, Call, CallKind, Effect, Joint, Outgoing, Replies, ReplyRoom, Work};
+pub use batch::{Batch, Call, CallKind, Effect, Joint, Outgoing, Replies, Work};
 pub use counters::{CommandCounters, Counter, ERROR_CODES, ThreadCounters};
 pub use events::{EventClasses, SharedEventClasses};
 pub use meter::Stopwatch;

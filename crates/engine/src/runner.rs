@@ -10,7 +10,7 @@ use mayfly_command::{
 use mayfly_resp::{Protocol, ReplyWriter};
 use mayfly_store::{Key, Keyspace};
 
-use crate::batch::{Batch, Call, CallKind, Effect, Replies, ReplyRoom};
+use crate::batch::{Batch, Call, CallKind, Effect, Replies};
 use crate::meter::Meter;
 use crate::observers::Observers;
 use crate::shard::Moment;
@@ -75,9 +75,9 @@ pub struct Runner<'a, A> {
 }
 
 impl<A: Clone> Runner<'_, A> {
-    /// Runs all calls of a batch; the replies, and the nanoseconds that it took.
-    pub fn run(mut self, batch: &Batch, room: ReplyRoom, hand: &mut Hand<'_, A>) -> (Replies, u64) {
-        let mut replies = Replies::new(batch.lane, room);
+    /// Runs all calls of a batch; the replies are written into `replies`. Returns the nanoseconds that it took.
+    pub fn run(mut self, batch: &Batch, replies: &mut Replies, hand: &mut Hand<'_, A>) -> u64 {
+        replies.lane = batch.lane;
         replies.ends.reserve(batch.calls.len());
         self.changes.set_watched(hand.are_watched());
         let mut calls = &batch.calls[..];
@@ -88,14 +88,14 @@ impl<A: Clone> Runner<'_, A> {
             }
             let mut done = 0;
             while done < stage.len() {
-                done += self.step(batch, &calls[done..], hand, &mut replies);
+                done += self.step(batch, &calls[done..], hand, replies);
             }
             calls = &calls[done..];
         }
         if self.changes.is_watched() {
             hand.observers().for_each(|observers| observers.tracking.finish(self.effects));
         }
-        (replies, self.meter.finish())
+        self.meter.finish()
     }
 
     /// Runs the next call, or the next transaction, to one reply; how many calls that used up.

@@ -126,7 +126,7 @@ impl<A: Clone> Shard<A> {
         reply_to: &dyn Fn() -> A,
         moment: &Moment<'_>,
         effects: &mut Vec<Effect<A>>,
-    ) -> Result<Replies, Box<Batch>> {
+    ) -> Result<Box<Replies>, Box<Batch>> {
         match &mut self.keyspace {
             None => Err(batch),
             Some(_) => Ok(self.run_batch(batch, reply_to, moment, effects)),
@@ -255,17 +255,18 @@ impl<A: Clone> Shard<A> {
         }
         let Joint { mut batch, mut keyspaces, mut observers, reply_to, .. } = *joint;
         let before = effects.len();
-        let (replies, nanos) = {
+        let mut replies = batch.room.take().unwrap_or_default();
+        let nanos = {
             let mut hand = Hand::Many(&mut keyspaces, &mut observers);
             let reply_to = || reply_to.clone();
-            let room = std::mem::take(&mut batch.room);
-            self.runner(&reply_to, moment, effects).run(&batch, room, &mut hand)
+            self.runner(&reply_to, moment, effects).run(&batch, &mut replies, &mut hand)
         };
-        let own = take_own(batch.client, effects, before);
+        replies.own = take_own(batch.client, effects, before);
+        replies.spent = Some(batch);
         self.counters.joints.add(1);
         self.was_busy(nanos);
         // Before the keyspaces set out: what happens on them next must not be heard of before this reply.
-        effects.push(Effect::Reply(reply_to, Replies { own, spent: Some(batch), ..replies }));
+        effects.push(Effect::Reply(reply_to, replies));
         for (index, home) in keyspaces.into_iter().zip(observers).enumerate() {
             match home {
                 (Some(keyspace), Some(observers)) if index == self.id.index() => {
@@ -287,14 +288,14 @@ impl<A: Clone> Shard<A> {
         reply_to: &dyn Fn() -> A,
         moment: &Moment<'_>,
         effects: &mut Vec<Effect<A>>,
-    ) -> Replies {
+    ) -> Box<Replies> {
         let mut keyspace = self.keyspace.take().expect("checked by the callers");
         let mut observers = self.observers.take().expect("at home with the keyspace");
         let mut hand = Hand::One(&mut keyspace, &mut observers);
-        let room = std::mem::take(&mut batch.room);
+        let mut replies = batch.room.take().unwrap_or_default();
         let before = effects.len();
-        let (replies, nanos) = self.runner(reply_to, moment, effects).run(&batch, room, &mut hand);
-        let own = take_own(batch.client, effects, before);
+        let nanos = self.runner(reply_to, moment, effects).run(&batch, &mut replies, &mut hand);
+        replies.own = take_own(batch.client, effects, before);
         if !observers.tracking.is_idle() {
             self.counters.observed(&observers);
         }
@@ -302,7 +303,8 @@ impl<A: Clone> Shard<A> {
         self.observers = Some(observers);
         self.counters.batch_calls.record(batch.calls.len() as u64);
         self.was_busy(nanos);
-        Replies { own, spent: Some(batch), ..replies }
+        replies.spent = Some(batch);
+        replies
     }
 
     fn runner<'a>(

@@ -45,7 +45,7 @@ const PAUSE_LOOK_MAX: Duration = Duration::from_secs(3_600);
 /// Replies to a batch of this connection.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Answer(pub Replies);
+pub struct Answer(pub Box<Replies>);
 
 /// A push to the client.
 #[derive(Message)]

@@ -31,7 +31,7 @@ pub type ReplyTo = Addr<Connection>;
 /// What a batch that ran at once has for the session that sent it.
 pub struct Answered {
     /// The replies to it.
-    pub replies: Replies,
+    pub replies: Box<Replies>,
     /// What the client caches and has changed itself. It leaves together with the replies: a client that has its
     /// reply must not find its own change missing in its cache.
     pub invalidations: Vec<Push>,

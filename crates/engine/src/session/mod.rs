@@ -19,7 +19,7 @@ use mayfly_store::UnixMillis;
 use monitor::Monitoring;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::batch::{Batch, Outgoing, Replies, ReplyRoom};
+use crate::batch::{Batch, Outgoing, Replies};
 use crate::counters::ThreadCounters;
 use crate::lanes::Lanes;
 use crate::meter::{Meter, Stopwatch};
@@ -93,9 +93,13 @@ pub struct Surroundings<'a> {
     pub pauses: &'a Pauses,
 }
 
-/// Batches at hand. They are boxed since they travel: a pointer is moved, not two hundred bytes.
+/// Batches at hand. They and replies are boxed since they travel: a pointer is moved, not two hundred bytes.
 #[allow(clippy::vec_box, reason = "the boxes leave this vector and come back")]
 type Batches = Vec<Box<Batch>>;
+
+/// Emptied replies at hand, with buffers to write the next into.
+#[allow(clippy::vec_box, reason = "the boxes leave this vector and come back")]
+type Rooms = Vec<Box<Replies>>;
 
 /// One client's conversation.
 #[derive(Debug)]
@@ -110,9 +114,9 @@ pub struct Session {
     joint: Option<(Vec<ShardId>, Box<Batch>)>,
     /// A joint is under way; nothing is decoded until it has answered.
     joint_in_flight: bool,
-    local: Replies,
+    local: Box<Replies>,
     spare: Batches,
-    rooms: Vec<ReplyRoom>,
+    rooms: Rooms,
     /// The command of the request before, and how it was spelled; `None` also where the name alone does not say it.
     last_command: Option<(Vec<u8>, &'static Command)>,
     overflowed: bool,
@@ -148,7 +152,7 @@ impl Session {
             open: (0..shards).map(|lane| Box::new(Batch { lane, ..Batch::default() })).collect(),
             joint: None,
             joint_in_flight: false,
-            local: Replies { lane: shards + 1, ..Replies::default() },
+            local: Box::new(Replies { lane: shards + 1, ..Replies::default() }),
             spare: Vec::new(),
             rooms: Vec::new(),
             last_command: None,
@@ -235,7 +239,7 @@ impl Session {
     }
 
     /// Takes the replies to one batch.
-    pub fn accept(&mut self, mut replies: Replies) {
+    pub fn accept(&mut self, mut replies: Box<Replies>) {
         self.overflowed |= replies.overflow;
         if let Some(subscriptions) = replies.subscriptions {
             self.count_subscriptions(subscriptions);
@@ -262,9 +266,10 @@ impl Session {
 
     fn drain_replies(&mut self, out: &mut Vec<u8>) {
         let rooms = &mut self.rooms;
-        self.lanes.drain(out, |used_up| {
-            if rooms.len() < SPARE_MAX {
-                rooms.push(used_up.into_room());
+        self.lanes.drain(out, |mut used_up| {
+            if rooms.len() < SPARE_MAX && used_up.is_kept() {
+                used_up.clear();
+                rooms.push(used_up);
             }
         });
     }
@@ -388,7 +393,7 @@ impl Session {
                 fresh.lane = batch.lane;
                 let mut batch = std::mem::replace(batch, fresh);
                 batch.burst = burst.clone();
-                batch.room = self.rooms.pop().unwrap_or_default();
+                batch.room = self.rooms.pop();
                 outgoing.push(Outgoing::Batch(shard, batch));
             }
         }
@@ -401,8 +406,8 @@ impl Session {
         self.send_lines(outgoing);
         self.subscribing = false;
         if !self.local.ends.is_empty() {
-            let lane = self.local.lane;
-            let fresh = Replies::new(lane, self.rooms.pop().unwrap_or_default());
+            let mut fresh = self.rooms.pop().unwrap_or_default();
+            fresh.lane = self.local.lane;
             self.lanes.put(std::mem::replace(&mut self.local, fresh));
         }
     }

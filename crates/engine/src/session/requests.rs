@@ -10,8 +10,8 @@ use mayfly_resp::{Protocol, ReplyWriter, Span};
 use mayfly_store::UnixMillis;
 
 use super::conversation::{is_queued, is_subscribing};
-use super::{Batches, Session, Surroundings};
-use crate::batch::{Batch, Call, CallKind, ReplyRoom};
+use super::{Batches, Rooms, Session, Surroundings};
+use crate::batch::{Batch, Call, CallKind};
 use crate::counters::ThreadCounters;
 use crate::meter::Meter;
 use crate::observers::WatchFlag;
@@ -286,14 +286,14 @@ pub(super) fn joint_over(
 
 pub(super) fn fresh_joint(
     spare: &mut Batches,
-    rooms: &mut Vec<ReplyRoom>,
+    rooms: &mut Rooms,
     router: &Router,
     client: &ClientState,
 ) -> Box<Batch> {
     let mut batch = spare.pop().unwrap_or_default();
     batch.lane = router.shards();
     batch.client = client.card.id;
-    batch.room = rooms.pop().unwrap_or_default();
+    batch.room = rooms.pop();
     batch
 }
 

@@ -11,7 +11,6 @@ use mayfly_command::{ClientState, Command, Host, Run, Step, Tracking, TrackingRe
 use mayfly_resp::{Protocol, ReplyWriter};
 
 use super::Session;
-use crate::batch::Replies;
 use crate::subscriptions::Push;
 
 /// The channel that carries invalidations for clients of RESP2, as in Redis.
@@ -59,8 +58,8 @@ impl Session {
         }
         // In RESP2 a message cannot be told from a reply.
         if self.client.protocol == Protocol::Resp3 {
-            let room = self.rooms.pop().unwrap_or_default();
-            let mut interjection = Replies::new(self.router.shards() + 2, room);
+            let mut interjection = self.rooms.pop().unwrap_or_default();
+            interjection.lane = self.router.shards() + 2;
             write_invalidation(&mut interjection.bytes, keys.as_deref());
             interjection.ends.push(interjection.bytes.len());
             self.lanes.interject(interjection);

@@ -73,7 +73,7 @@ struct Connection {
 /// What comes to a connection from shards.
 #[derive(Debug)]
 enum Delivery {
-    Replies(Replies),
+    Replies(Box<Replies>),
     Push(Push),
 }
 
