@@ -225,15 +225,16 @@ impl Blocks {
     #[inline]
     pub(crate) fn block(&self, number: u32) -> &[u8] {
         let chunk = self.chunk(number >> SLOT_BITS);
-        &chunk.bytes[chunk.range(number as usize % SLOTS_MAX)]
+        let size = chunk.size as usize;
+        &chunk.bytes[number as usize % SLOTS_MAX * size..][..size]
     }
 
     /// A block to be written.
     #[inline]
     pub(crate) fn block_mut(&mut self, number: u32) -> &mut [u8] {
         let chunk = self.chunk_mut(number >> SLOT_BITS);
-        let range = chunk.range(number as usize % SLOTS_MAX);
-        &mut chunk.bytes[range]
+        let size = chunk.size as usize;
+        &mut chunk.bytes[number as usize % SLOTS_MAX * size..][..size]
     }
 
     /// Bytes of a block.
@@ -242,14 +243,14 @@ impl Blocks {
         self.chunk(number >> SLOT_BITS).size as usize
     }
 
-    /// Asks for the first two cache lines of a block, if there is one of this number.
+    /// Asks for the first cache lines of a block, if there is one of this number.
     #[inline]
     pub(crate) fn prefetch(&self, number: u32) {
         let at = (number >> SLOT_BITS) as usize;
         if let Some(chunk) = self.pages.get(at / PAGE).and_then(|page| page.get(at % PAGE))
-            && let Some(block) = chunk.bytes.get(chunk.range(number as usize % SLOTS_MAX))
+            && let Some(block) = chunk.bytes.get(number as usize % SLOTS_MAX * chunk.size as usize..)
         {
-            prefetch_bytes(block);
+            prefetch_bytes(block, chunk.size as usize);
         }
     }
 

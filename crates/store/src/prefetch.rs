@@ -26,11 +26,19 @@ pub(crate) fn prefetch<T: ?Sized>(value: &T) {
     let _ = address;
 }
 
-/// Asks for the first two cache lines of `bytes`: a key and a small hash seldom need a third.
+/// Asks for the cache lines of the first `length` bytes, three of them at most: more than a key and a small hash
+/// seldom need.
 #[inline(always)]
-pub(crate) fn prefetch_bytes(bytes: &[u8]) {
+pub(crate) fn prefetch_bytes(bytes: &[u8], length: usize) {
     prefetch(bytes);
-    if let Some(second) = bytes.get(LINE_BYTES..).and_then(<[u8]>::first).or(bytes.last()) {
+    let last = length.saturating_sub(1);
+    if let Some(second) = bytes.get(last.min(LINE_BYTES)) {
         prefetch(second);
+    }
+    // A block begins anywhere in a line, so one that is a little longer than a line can be in three.
+    if last > LINE_BYTES
+        && let Some(third) = bytes.get(last.min(2 * LINE_BYTES))
+    {
+        prefetch(third);
     }
 }
