@@ -113,11 +113,7 @@ impl<'a> Data<'a> {
     fn look_up(&mut self, key: &[u8], touches: bool) -> Option<Hash<'_>> {
         let (routed, number, now) = (self.key(key), self.database, self.now);
         let keyspace = self.shards.keyspace_of(self.router, routed);
-        let database = keyspace.database_mut(number);
-        let found = database.find(routed, now);
-        if let (Some(id), true) = (found, touches) {
-            database.touch(id, now);
-        }
+        let found = keyspace.database_mut(number).find_and_touch(routed, now, touches);
         let stats = keyspace.stats_mut();
         match found {
             Some(_) => stats.hits += 1,
@@ -132,24 +128,26 @@ impl<'a> Data<'a> {
 
     /// Opens a hash to change or remove it; counts a use of it.
     pub fn open(&mut self, key: &[u8]) -> Option<Hash<'_>> {
-        let (touches, now) = (self.touches, self.now);
-        let hash = self.open_in(self.database, key)?;
-        if touches {
-            hash.database.touch(hash.id, now);
-        }
-        Some(hash)
+        self.open_with(self.database, key, self.touches)
     }
 
     /// Opens a hash of any logical database to change or remove it; counts no use.
     pub fn open_in(&mut self, number: u16, key: &[u8]) -> Option<Hash<'_>> {
+        self.open_with(number, key, false)
+    }
+
+    #[inline]
+    fn open_with(&mut self, number: u16, key: &[u8], touches: bool) -> Option<Hash<'_>> {
         let (key, now) = (self.key(key), self.now);
         let database = self.shards.keyspace_of(self.router, key).database_mut(number);
         let changes = &mut *self.changes;
-        database.find(key, now).map(|id| Hash { database, id, number, changes })
+        let found = database.find_and_touch(key, now, touches);
+        found.map(|id| Hash { database, id, number, changes })
     }
 
     /// Opens a hash to set fields in it; creates it where there is none. A created hash is empty: the caller
     /// sets a field before it does anything else. `pairs` are the fields and values that it is about to set.
+    #[inline]
     pub fn open_or_create<'p>(
         &mut self,
         key: &[u8],
@@ -157,13 +155,14 @@ impl<'a> Data<'a> {
     ) -> Hash<'_> {
         let (routed, number, now) = (self.key(key), self.database, self.now);
         let database = self.shards.keyspace_of(self.router, routed).database_mut(number);
-        let room = || pairs.into_iter().map(|(field, value)| packed_bytes(field, value)).sum();
-        let (id, created) = database.find_or_create(routed, room, now);
-        if created {
-            self.changes.report(number, Class::New, "new", key);
-        } else if self.touches {
-            database.touch(id, now);
-        }
+        let id = match database.find_and_touch(routed, now, self.touches) {
+            Some(id) => id,
+            None => {
+                let room = pairs.into_iter().map(|(field, value)| packed_bytes(field, value)).sum();
+                self.changes.report(number, Class::New, "new", key);
+                database.create(routed, room, now)
+            }
+        };
         Hash { database, id, number, changes: self.changes }
     }
 
@@ -241,6 +240,7 @@ impl<'a> Data<'a> {
         self.keyspaces().next().map_or(0, |keyspace| keyspace.databases())
     }
 
+    #[inline]
     fn key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
         if std::ptr::eq(bytes, self.routed.bytes) {
             return Key { bytes, hash: self.routed.hash };
@@ -250,6 +250,7 @@ impl<'a> Data<'a> {
 }
 
 impl Shards<'_> {
+    #[inline]
     fn keyspace_of(&mut self, router: &Router, key: Key<'_>) -> &mut Keyspace {
         match self {
             Shards::One(keyspace) => keyspace,
@@ -280,13 +281,21 @@ impl<'a> Hash<'a> {
     }
 
     /// The value of a field.
+    #[inline]
     pub fn get(&self, field: &[u8]) -> Option<&[u8]> {
         self.database.field(self.id, field)
     }
 
     /// Sets a field; true if it is new.
+    #[inline]
     pub fn set(&mut self, field: &[u8], value: &[u8]) -> bool {
         self.database.set_field(&mut self.id, field, value)
+    }
+
+    /// Sets a field, and when the whole hash expires; true if the field is new.
+    #[inline]
+    pub fn set_until(&mut self, field: &[u8], value: &[u8], deadline: UnixMillis) -> bool {
+        self.database.set_field_until(&mut self.id, field, value, deadline)
     }
 
     /// Removes a field; true if it was there. The caller ends with [`Hash::remove_if_empty`].
@@ -315,6 +324,7 @@ impl<'a> Hash<'a> {
     }
 
     /// Sets, moves or cancels its deadline.
+    #[inline]
     pub fn set_deadline(&mut self, deadline: Option<UnixMillis>) {
         self.database.set_deadline(self.id, deadline);
     }

@@ -10,12 +10,15 @@
 //! the number of its block; it gets another when its hash grows or shrinks.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::access::{ACCESS_BYTES, Access};
 use crate::blocks::{Blocks, fill};
 use crate::index::Hashes;
 use crate::key::KeyHasher;
-use crate::packed::{Packed, PackedLimits, Plan, field_parts, key_of, key_parts, value_parts};
+use crate::packed::{
+    Packed, PackedLimits, Plan, field_parts, key_of, key_parts, starts_with_key, value_parts,
+};
 use crate::slab::{Slab, Slot};
 use crate::table::Table;
 use crate::time::UnixMillis;
@@ -48,6 +51,28 @@ impl<'a> Body<'a> {
             Body::Packed(packed) => packed.key(),
             Body::Table(table) => table.key(),
         }
+    }
+}
+
+/// What stands before the content of an entry.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head {
+    links: Links,
+    pub(crate) access: Access,
+}
+
+impl Head {
+    #[inline]
+    fn read(block: &[u8]) -> Self {
+        let bytes: &[u8; CONTENT] = block.first_chunk().expect("a block holds its head");
+        let [.., first, second, third] = *bytes;
+        Head { links: links(bytes), access: Access::read([first, second, third]) }
+    }
+
+    /// Whether this alone says that the deadline, if there is one, has not come.
+    #[inline]
+    pub(crate) fn is_early(self, now: UnixMillis) -> bool {
+        self.links.deadline() > now.ticks()
     }
 }
 
@@ -140,6 +165,23 @@ impl Entries {
         limits: PackedLimits,
         hasher: &KeyHasher,
     ) -> bool {
+        // What happens most often needs no plan.
+        let block = self.blocks.block_mut(*number);
+        if let Some(place) = place_to_overwrite(block, field, value) {
+            block[place].copy_from_slice(value);
+            return false;
+        }
+        self.set_by_plan(number, field, value, limits, hasher)
+    }
+
+    fn set_by_plan(
+        &mut self,
+        number: &mut u32,
+        field: &[u8],
+        value: &[u8],
+        limits: PackedLimits,
+        hasher: &KeyHasher,
+    ) -> bool {
         let packed = match self.body(*number) {
             Body::Table(_) => return self.with_table(*number, |table| table.set(field, value)),
             Body::Packed(packed) => packed,
@@ -168,6 +210,24 @@ impl Entries {
         }
     }
 
+    /// Overwrites the value of a packed hash with one as long and moves the deadline, if that changes nothing else
+    /// and `suits` the wheel; gives the deadline before, `None` if nothing was done.
+    #[inline]
+    pub(crate) fn overwrite_until(
+        &mut self,
+        number: u32,
+        field: &[u8],
+        value: &[u8],
+        deadline: UnixMillis,
+        suits: impl FnOnce(Links) -> bool,
+    ) -> Option<UnixMillis> {
+        let block = self.blocks.block_mut(number);
+        let place = place_to_overwrite(block, field, value)?;
+        let before = move_deadline(block, deadline, suits)?;
+        block[place].copy_from_slice(value);
+        Some(before)
+    }
+
     /// Removes a field; false if there is none of this name.
     pub(crate) fn remove_field(&mut self, number: &mut u32, field: &[u8]) -> bool {
         let place = match self.body(*number) {
@@ -182,7 +242,7 @@ impl Entries {
     }
 
     /// Puts `parts` in the place of `old` in the content; gives the number that the entry has from now on.
-    fn splice(&mut self, number: u32, old: std::ops::Range<usize>, parts: &[&[u8]], kind: u8) -> u32 {
+    fn splice(&mut self, number: u32, old: Range<usize>, parts: &[&[u8]], kind: u8) -> u32 {
         let (links, used) = (self.links(number), used(self.blocks.block(number)));
         let length = used - old.len() + parts.iter().map(|part| part.len()).sum::<usize>();
         let moved = self.blocks.splice(number, used, CONTENT + old.start..CONTENT + old.end, parts);
@@ -203,6 +263,23 @@ impl Entries {
         Body::Packed(Packed(&block[CONTENT..used(block)]))
     }
 
+    /// What stands before the content of an entry, if it is the entry of this key.
+    #[inline]
+    pub(crate) fn head_of(&self, number: u32, key: &[u8]) -> Option<Head> {
+        let block = self.blocks.block(number);
+        let is_it = if is_table(block) {
+            self.is_table_of(number, key)
+        } else {
+            starts_with_key(&block[CONTENT..], key)
+        };
+        is_it.then(|| Head::read(block))
+    }
+
+    #[inline(never)]
+    fn is_table_of(&self, number: u32, key: &[u8]) -> bool {
+        self.table(number).key() == key
+    }
+
     #[inline]
     pub(crate) fn key(&self, number: u32) -> &[u8] {
         let block = self.blocks.block(number);
@@ -216,15 +293,10 @@ impl Entries {
         Access::read(*bytes.expect("an entry has a word for its use"))
     }
 
-    /// Keeps something else of it. A word that stays the same is not written: a read leaves the line clean.
+    /// Keeps something else of it.
     #[inline]
-    pub(crate) fn use_again(&mut self, number: u32, next: impl FnOnce(Access) -> Access) {
-        let place = &mut self.blocks.block_mut(number)[LINKS_BYTES..CONTENT];
-        let before = Access::read(*place.first_chunk().expect("an entry has a word for its use"));
-        let after = next(before);
-        if after != before {
-            place.copy_from_slice(&after.bytes());
-        }
+    pub(crate) fn write_access(&mut self, number: u32, access: Access) {
+        self.blocks.block_mut(number)[LINKS_BYTES..CONTENT].copy_from_slice(&access.bytes());
     }
 
     /// Bytes of an entry and what it points to.
@@ -240,9 +312,14 @@ impl Entries {
     pub(crate) fn deadline(&self, number: u32) -> Option<UnixMillis> {
         match self.links(number).deadline() {
             NEVER => None,
-            FAR => Some(*self.far.get(&number).expect("S7: a far deadline is kept aside")),
+            FAR => Some(self.far_deadline(number)),
             deadline => Some(UnixMillis::from_ticks(deadline)),
         }
+    }
+
+    #[inline(never)]
+    fn far_deadline(&self, number: u32) -> UnixMillis {
+        *self.far.get(&number).expect("S7: a far deadline is kept aside")
     }
 
     /// Writes a deadline down, without telling the wheel.
@@ -262,21 +339,16 @@ impl Entries {
         self.set_links(number, links);
     }
 
-    /// Moves a deadline if it and its links say that nothing else has to change; false if not.
+    /// Moves a deadline if there is one and its links say that nothing else has to change; gives the one before,
+    /// `None` if nothing was done.
     #[inline]
     pub(crate) fn move_deadline(
         &mut self,
         number: u32,
         deadline: UnixMillis,
         suits: impl FnOnce(Links) -> bool,
-    ) -> bool {
-        let mut links = self.links(number);
-        let moves = links.deadline() != FAR && deadline.ticks() < FAR && suits(links);
-        if moves {
-            links.set_deadline(deadline.ticks());
-            self.set_links(number, links);
-        }
-        moves
+    ) -> Option<UnixMillis> {
+        move_deadline(self.blocks.block_mut(number), deadline, suits)
     }
 
     /// Frees a piece of entries that nobody uses any more, and gives a table if it found one; `None` when only a
@@ -371,6 +443,34 @@ fn used(block: &[u8]) -> usize {
     }
 }
 
+/// Where a value of this length overwrites that of a field of a packed hash; `None` if it cannot.
+#[inline]
+fn place_to_overwrite(block: &[u8], field: &[u8], value: &[u8]) -> Option<Range<usize>> {
+    if is_table(block) {
+        return None;
+    }
+    let place = Packed(&block[CONTENT..used(block)]).place_of_value(field)?;
+    (place.len() == value.len()).then_some(CONTENT + place.start..CONTENT + place.end)
+}
+
+/// See [`Entries::move_deadline`].
+#[inline]
+fn move_deadline(
+    block: &mut [u8],
+    deadline: UnixMillis,
+    suits: impl FnOnce(Links) -> bool,
+) -> Option<UnixMillis> {
+    let place = block.first_chunk_mut().expect("a block holds its links");
+    let mut links = Links::read(place);
+    let before = links.deadline();
+    if before >= FAR || deadline.ticks() >= FAR || !suits(links) {
+        return None;
+    }
+    links.set_deadline(deadline.ticks());
+    links.write(place);
+    Some(UnixMillis::from_ticks(before))
+}
+
 /// Writes the links of a block, and how much of it is in use.
 #[inline]
 fn write_unused(block: &mut [u8], mut links: Links, used: usize, kind: u8) {
@@ -397,7 +497,7 @@ impl Timers for Entries {
     #[inline]
     fn deadline(&self, number: u32, links: Links) -> u64 {
         match links.deadline() {
-            FAR => self.far.get(&number).expect("S7: a far deadline is kept aside").ticks(),
+            FAR => self.far_deadline(number).ticks(),
             deadline => deadline,
         }
     }

@@ -13,7 +13,7 @@
 
 use std::ops::Range;
 
-use crate::varint::{Varint, item};
+use crate::varint::{VARINT_MORE, Varint, split_item};
 
 /// Up to where a hash stays packed.
 #[derive(Clone, Copy, Debug)]
@@ -50,8 +50,13 @@ pub(crate) fn field_parts<T>(field: &[u8], value: &[u8], with: impl FnOnce(&[&[u
 /// Bytes that a field and its value take in a packed hash.
 #[inline]
 pub fn packed_bytes(field: &[u8], value: &[u8]) -> usize {
-    let length = |length: usize| (usize::BITS - (length | 1).leading_zeros()).div_ceil(7) as usize;
-    length(field.len()) + field.len() + length(value.len()) + value.len()
+    item_bytes(field) + item_bytes(value)
+}
+
+/// Bytes that an item takes with its length.
+#[inline]
+fn item_bytes(item: &[u8]) -> usize {
+    (usize::BITS - (item.len() | 1).leading_zeros()).div_ceil(7) as usize + item.len()
 }
 
 /// The bytes of a key with its length, and of fields as [`Packed::fields_block`] gave them.
@@ -62,8 +67,17 @@ pub(crate) fn key_parts<T>(key: &[u8], fields: &[u8], with: impl FnOnce(&[&[u8]]
 /// The key that a block starts with.
 #[inline]
 pub(crate) fn key_of(block: &[u8]) -> &[u8] {
-    let (start, end) = item(block, 0);
-    &block[start..end]
+    split_item(block).0
+}
+
+/// Whether a block starts with this key.
+#[inline]
+pub(crate) fn starts_with_key(block: &[u8], key: &[u8]) -> bool {
+    // A short length is its own varint.
+    if key.len() < usize::from(VARINT_MORE) {
+        return usize::from(block[0]) == key.len() && block.get(1..=key.len()) == Some(key);
+    }
+    key_of(block) == key
 }
 
 /// A packed block, without anything behind it.
@@ -73,32 +87,46 @@ pub(crate) struct Packed<'a>(pub(crate) &'a [u8]);
 impl<'a> Packed<'a> {
     /// How to set a field within the limits.
     pub(crate) fn plan(self, field: &[u8], value: &[u8], limits: PackedLimits) -> Plan {
-        let mut fields = self.fields();
-        let mut count = 0;
-        while let Some(place) = fields.next_place() {
-            count += 1;
-            if self.0[place.field] != *field {
-                continue;
+        if let Some((old, end)) = self.find(field) {
+            if old.len() == value.len() {
+                return Plan::Overwrite(end - old.len()..end);
             }
-            if place.value.len() == value.len() {
-                return Plan::Overwrite(place.value);
-            }
-            let old = place.value_length_at..place.value.end;
-            let added = packed_bytes(b"", value) - 1;
-            let fits = self.0.len() - old.len() + added <= limits.bytes_max;
+            let old = end - item_bytes(old)..end;
+            let fits = self.0.len() - old.len() + item_bytes(value) <= limits.bytes_max;
             return if fits { Plan::Resize(old) } else { Plan::TooLarge };
         }
-        let added = packed_bytes(field, value);
-        let fits = count < limits.fields_max && self.0.len() + added <= limits.bytes_max;
+        // Every field has two lengths: in a short block there is no need to count.
+        let is_one_more = self.0.len() / 2 < limits.fields_max || self.fields().count() < limits.fields_max;
+        let fits = is_one_more && self.0.len() + packed_bytes(field, value) <= limits.bytes_max;
         if fits { Plan::Append } else { Plan::TooLarge }
     }
 
     /// Where a field is, its value and both lengths included.
     pub(crate) fn place_of(self, field: &[u8]) -> Option<Range<usize>> {
+        let (value, end) = self.find(field)?;
+        Some(end - packed_bytes(field, value)..end)
+    }
+
+    /// Where the value of a field is.
+    #[inline]
+    pub(crate) fn place_of_value(self, field: &[u8]) -> Option<Range<usize>> {
+        let (value, end) = self.find(field)?;
+        Some(end - value.len()..end)
+    }
+
+    /// The value of a field.
+    #[inline]
+    pub(crate) fn get(self, field: &[u8]) -> Option<&'a [u8]> {
+        self.find(field).map(|(value, _)| value)
+    }
+
+    /// The value of a field, and where it ends in the block.
+    #[inline]
+    fn find(self, field: &[u8]) -> Option<(&'a [u8], usize)> {
         let mut fields = self.fields();
-        while let Some(place) = fields.next_place() {
-            if self.0[place.field] == *field {
-                return Some(place.field_length_at..place.value.end);
+        while let Some((name, value)) = fields.next_field() {
+            if name == field {
+                return Some((value, self.0.len() - fields.rest.len()));
             }
         }
         None
@@ -110,28 +138,22 @@ impl<'a> Packed<'a> {
         key_of(self.0)
     }
 
-    /// The value of a field.
-    #[inline]
-    pub(crate) fn get(self, field: &[u8]) -> Option<&'a [u8]> {
-        self.fields().find(|(name, _)| *name == field).map(|(_, value)| value)
-    }
-
     /// Fields with their values, in the order in which they were added.
     #[inline]
     pub(crate) fn fields(self) -> PackedFields<'a> {
-        PackedFields { block: self.0, at: item(self.0, 0).1 }
+        PackedFields { rest: self.fields_block() }
     }
 
     /// The fields without the key, for a hash that changes its name.
+    #[inline]
     pub(crate) fn fields_block(self) -> &'a [u8] {
-        &self.0[item(self.0, 0).1..]
+        split_item(self.0).1
     }
 
     /// Asserts S5: the block decodes exactly to its end and holds no name twice.
     pub(crate) fn check(self) {
-        let mut fields = self.fields();
-        let mut names: Vec<&[u8]> = fields.by_ref().map(|(name, _)| name).collect();
-        assert_eq!(fields.at, self.0.len(), "S5: a packed block ends with its last value");
+        // The walk ends where an item ends with the block, or it panics.
+        let mut names: Vec<&[u8]> = self.fields().map(|(name, _)| name).collect();
         let count = names.len();
         names.sort_unstable();
         names.dedup();
@@ -176,37 +198,23 @@ impl PackedBuffer {
     }
 }
 
-/// Where the parts of a field are in its block.
-struct Place {
-    field_length_at: usize,
-    field: Range<usize>,
-    value_length_at: usize,
-    value: Range<usize>,
-}
-
 /// Walks the fields of a packed block.
 #[derive(Clone, Debug)]
 pub(crate) struct PackedFields<'a> {
-    block: &'a [u8],
-    at: usize,
+    rest: &'a [u8],
 }
 
-impl PackedFields<'_> {
-    #[inline]
-    fn next_place(&mut self) -> Option<Place> {
-        if self.at >= self.block.len() {
+impl<'a> PackedFields<'a> {
+    /// The next field; inside the loops that look for one.
+    #[inline(always)]
+    fn next_field(&mut self) -> Option<(&'a [u8], &'a [u8])> {
+        if self.rest.is_empty() {
             return None;
         }
-        let field_length_at = self.at;
-        let field = item(self.block, field_length_at);
-        let value = item(self.block, field.1);
-        self.at = value.1;
-        Some(Place {
-            field_length_at,
-            field: field.0..field.1,
-            value_length_at: field.1,
-            value: value.0..value.1,
-        })
+        let (name, rest) = split_item(self.rest);
+        let (value, rest) = split_item(rest);
+        self.rest = rest;
+        Some((name, value))
     }
 }
 
@@ -215,8 +223,7 @@ impl<'a> Iterator for PackedFields<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let place = self.next_place()?;
-        Some((&self.block[place.field], &self.block[place.value]))
+        self.next_field()
     }
 }
 

@@ -8,7 +8,7 @@ use crate::blocks::{Blocks, fill};
 use crate::index::{Hashes, Index};
 use crate::key::KeyHasher;
 use crate::packed::{Packed, field_parts, value_parts};
-use crate::varint::item;
+use crate::varint::split_item;
 
 /// Fields up to which a table is freed at once, with the command that removes it.
 const FREED_AT_ONCE_MAX: usize = 64;
@@ -30,14 +30,12 @@ impl Hashes for Names<'_> {
 }
 
 fn name_of(block: &[u8]) -> &[u8] {
-    let (start, end) = item(block, 0);
-    &block[start..end]
+    split_item(block).0
 }
 
 fn name_and_value(block: &[u8]) -> (&[u8], &[u8]) {
-    let name = item(block, 0);
-    let value = item(block, name.1);
-    (&block[name.0..name.1], &block[value.0..value.1])
+    let (name, rest) = split_item(block);
+    (name, split_item(rest).0)
 }
 
 /// A large hash with its key. Not `Clone`: the accounts of slab and index count capacities, which a derived clone
@@ -88,9 +86,11 @@ impl Table {
             return true;
         };
         let block = self.fields.block_mut(number);
-        let name_end = item(block, 0).1;
-        let (start, end) = item(block, name_end);
-        if end - start == value.len() {
+        let (_, rest) = split_item(block);
+        let (old, unused) = split_item(rest);
+        let (name_end, end) = (block.len() - rest.len(), block.len() - unused.len());
+        let start = end - old.len();
+        if old.len() == value.len() {
             block[start..end].copy_from_slice(value);
             return false;
         }

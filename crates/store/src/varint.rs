@@ -3,6 +3,9 @@
 /// Bytes of the longest encoded length: a `usize` of 64 bits.
 const BYTES_MAX: usize = 10;
 
+/// The bit that says: more bytes follow. Lengths below it are one byte.
+pub(crate) const VARINT_MORE: u8 = 0x80;
+
 /// An encoded length.
 pub(crate) struct Varint {
     bytes: [u8; BYTES_MAX],
@@ -14,8 +17,8 @@ impl Varint {
     pub(crate) fn encode(mut value: usize) -> Self {
         let mut bytes = [0; BYTES_MAX];
         let mut len = 0;
-        while value >= 0x80 {
-            bytes[len] = (value & 0x7f) as u8 | 0x80;
+        while value >= usize::from(VARINT_MORE) {
+            bytes[len] = value as u8 | VARINT_MORE;
             value >>= 7;
             len += 1;
         }
@@ -29,22 +32,22 @@ impl Varint {
     }
 }
 
-/// Reads a length-prefixed item at `at`: where its bytes start and where they end.
-#[inline]
-pub(crate) fn item(bytes: &[u8], at: usize) -> (usize, usize) {
-    let first = bytes[at];
-    if first < 0x80 {
-        return (at + 1, at + 1 + usize::from(first));
-    }
-    let mut length = usize::from(first & 0x7f);
+/// Takes a length-prefixed item off the front: its bytes, and what follows it.
+#[inline(always)]
+pub(crate) fn split_item(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let (&first, rest) = bytes.split_first().expect("an item starts with its length");
+    if first < VARINT_MORE { rest.split_at(usize::from(first)) } else { split_long_item(first, rest) }
+}
+
+fn split_long_item(first: u8, mut rest: &[u8]) -> (&[u8], &[u8]) {
+    let mut length = usize::from(first & !VARINT_MORE);
     let mut shift = 7;
-    let mut at = at + 1;
     loop {
-        let byte = bytes[at];
-        at += 1;
-        length |= usize::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return (at, at + length);
+        let (&byte, after) = rest.split_first().expect("a length ends with a small byte");
+        rest = after;
+        length |= usize::from(byte & !VARINT_MORE) << shift;
+        if byte < VARINT_MORE {
+            return rest.split_at(length);
         }
         shift += 7;
     }
@@ -56,10 +59,12 @@ mod tests {
 
     #[test]
     fn lengths_around_every_byte_boundary_come_back() {
-        for value in [0, 1, 127, 128, 129, 16_383, 16_384, 2_097_151, 2_097_152, 512 << 20] {
-            let encoded = Varint::encode(value);
-            let (start, end) = item(encoded.bytes(), 0);
-            assert_eq!((start, end - start), (encoded.bytes().len(), value));
+        for length in [0, 1, 127, 128, 129, 16_383, 16_384, 2_097_151, 2_097_152] {
+            let mut bytes = Varint::encode(length).bytes().to_vec();
+            bytes.resize(bytes.len() + length, 7);
+            bytes.extend(b"rest");
+            let (item, rest) = split_item(&bytes);
+            assert_eq!((item.len(), rest), (length, &b"rest"[..]));
         }
     }
 }

@@ -43,6 +43,7 @@ const SPANS: [i64; 26] = [
 #[derive(Clone, Debug)]
 enum Operation {
     Set { at: Place, field: u8, length: usize },
+    SetUntil { at: Place, field: u8, value: [u8; 2], span: i64 },
     SetMany { database: u16, first: u16, count: u16 },
     SetManyFields { at: Place, count: u16 },
     RemoveField { at: Place, field: u8 },
@@ -94,6 +95,9 @@ fn operation() -> impl Strategy<Value = Operation> {
     ];
     prop_oneof![
         12 => (place(), 0..12_u8, length).prop_map(|(at, field, length)| Set { at, field, length }),
+        8 => (place(), 0..12_u8, any::<[u8; 2]>(), span()).prop_map(|(at, field, value, span)| {
+            SetUntil { at, field, value, span }
+        }),
         2 => range().prop_map(|(database, first, count)| SetMany { database, first, count }),
         1 => (place(), 1..300_u16).prop_map(|(at, count)| SetManyFields { at, count }),
         6 => (place(), 0..12_u8).prop_map(|(at, field)| RemoveField { at, field }),
@@ -192,6 +196,17 @@ impl World {
         assert_eq!(is_new, hash.fields.insert(field.to_vec(), value.to_vec()).is_none());
     }
 
+    fn set_until(&mut self, database: u16, name: &[u8], field: &[u8], value: &[u8], deadline: i64) {
+        let (key, now) = (Key::new(name, &self.hasher), self.now());
+        let store = self.keyspace.database_mut(database);
+        let (mut id, _) = store.find_or_create(key, || packed_bytes(field, value), now);
+        let is_new = store.set_field_until(&mut id, field, value, UnixMillis(deadline));
+        assert_eq!((store.key(id), store.field(id, field)), (name, Some(value)));
+        let hash = self.models[usize::from(database)].live.entry(name.to_vec()).or_default();
+        assert_eq!(is_new, hash.fields.insert(field.to_vec(), value.to_vec()).is_none());
+        hash.deadline = Some(deadline);
+    }
+
     fn remove(&mut self, database: u16, name: &[u8]) {
         if let Some(id) = self.find(database, name) {
             self.keyspace.database_mut(database).remove(id);
@@ -212,6 +227,12 @@ impl World {
             Operation::Set { at, field, length } => {
                 let value = vec![field.wrapping_add(length as u8); length];
                 self.set(at.database, &key_name(at.key), &[field], &value);
+            }
+            Operation::SetUntil { at, field, value, span } => {
+                // One in a few is of another length than the last.
+                let value = if value[1] < 64 { &value[..1] } else { &value[..] };
+                let deadline = self.now.saturating_add(span);
+                self.set_until(at.database, &key_name(at.key), &[field], value, deadline);
             }
             Operation::SetMany { database, first, count } => {
                 for key in first..(first + count).min(KEYS) {

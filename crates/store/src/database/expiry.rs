@@ -1,7 +1,7 @@
 //! Deadlines: setting them, and what happens when they have come.
 
 use crate::database::Database;
-use crate::entry::EntryId;
+use crate::entry::{EntryId, Head};
 use crate::time::{UnixMillis, is_expired};
 use crate::wheel::Turn;
 
@@ -27,16 +27,22 @@ impl Database {
     /// the hash with the next look at it, one before 1970 is kept as 1970.
     pub fn set_deadline(&mut self, id: EntryId, deadline: Option<UnixMillis>) {
         let deadline = deadline.map(|deadline| deadline.max(UnixMillis(0)));
+        if let Some(deadline) = deadline {
+            let suits = |links| self.wheel.suits(links, deadline.ticks());
+            if let Some(before) = self.entries.move_deadline(id.0, deadline, suits) {
+                return self.sum_moved(before, deadline);
+            }
+        }
+        self.place_deadline(id, deadline);
+    }
+
+    /// Sets a deadline of which the wheel has to hear.
+    fn place_deadline(&mut self, id: EntryId, deadline: Option<UnixMillis>) {
         let before = self.deadline(id);
         if deadline == before {
             return;
         }
         self.count_deadline(before, deadline);
-        if let (Some(_), Some(deadline)) = (before, deadline)
-            && self.entries.move_deadline(id.0, deadline, |links| self.wheel.suits(links, deadline.ticks()))
-        {
-            return;
-        }
         self.entries.write_deadline(id.0, deadline);
         match deadline {
             Some(_) => {
@@ -86,6 +92,12 @@ impl Database {
         std::mem::take(&mut self.expired_on_access)
     }
 
+    /// Whether an entry with this head counts as present.
+    #[inline]
+    pub(super) fn is_live(&self, number: u32, head: Head, now: UnixMillis) -> bool {
+        head.is_early(now) || !self.is_expired(number, now)
+    }
+
     /// Whether an entry counts as absent.
     #[inline]
     pub(super) fn is_expired(&self, number: u32, now: UnixMillis) -> bool {
@@ -96,6 +108,12 @@ impl Database {
         let deadline = self.entries.deadline(number).expect("S7: an expired entry has a deadline");
         self.expired_on_access.push((self.entries.key(number).into(), deadline));
         self.remove(EntryId(number));
+    }
+
+    /// Keeps the sum of the deadlines when one moves.
+    #[inline]
+    pub(super) fn sum_moved(&mut self, before: UnixMillis, after: UnixMillis) {
+        self.deadlines_sum += i128::from(after.0 - before.0);
     }
 
     /// Keeps count and sum of the deadlines when one changes.

@@ -4,6 +4,7 @@ use crate::database::Database;
 use crate::entry::{Body, EntryId};
 use crate::index::scale;
 use crate::packed::PackedFields;
+use crate::time::UnixMillis;
 
 impl Database {
     /// Sets a field; true if it is new. A hash past the packed limits becomes a table, and stays one.
@@ -11,6 +12,28 @@ impl Database {
         let old = id.0;
         let is_new = self.entries.set(&mut id.0, field, value, self.limits, &self.hasher);
         self.renumber(old, *id);
+        is_new
+    }
+
+    /// Sets a field, and the deadline of the whole hash; true if the field is new. As
+    /// [`set_field`](Database::set_field) and [`set_deadline`](Database::set_deadline) do, with one look at the entry
+    /// where a value is overwritten with one as long and the deadline moves later.
+    #[inline]
+    pub fn set_field_until(
+        &mut self,
+        id: &mut EntryId,
+        field: &[u8],
+        value: &[u8],
+        deadline: UnixMillis,
+    ) -> bool {
+        let deadline = deadline.max(UnixMillis(0));
+        let suits = |links| self.wheel.suits(links, deadline.ticks());
+        if let Some(before) = self.entries.overwrite_until(id.0, field, value, deadline, suits) {
+            self.sum_moved(before, deadline);
+            return false;
+        }
+        let is_new = self.set_field(id, field, value);
+        self.set_deadline(*id, Some(deadline));
         is_new
     }
 

@@ -18,7 +18,7 @@ pub(crate) use self::expiry::ExpiryTurn;
 
 use self::detached::Content;
 use crate::access::{Access, AccessPolicy};
-use crate::entry::{Body, Entries, EntryId, Keys};
+use crate::entry::{Body, Entries, EntryId, Head, Keys};
 use crate::graveyard::Graveyard;
 use crate::index::Index;
 use crate::key::{Key, KeyHasher};
@@ -67,20 +67,37 @@ impl Database {
     /// it, and reported with the next [`Keyspace::take_expired_on_access`](crate::Keyspace::take_expired_on_access).
     #[inline]
     pub fn find(&mut self, key: Key<'_>, now: UnixMillis) -> Option<EntryId> {
+        self.find_and_touch(key, now, false)
+    }
+
+    /// The same, and [notes a use](Database::touch) of the hash if `touches` says so.
+    #[inline]
+    pub fn find_and_touch(&mut self, key: Key<'_>, now: UnixMillis, touches: bool) -> Option<EntryId> {
         match self.lookup(key) {
-            Some(number) if !self.is_expired(number, now) => return Some(EntryId(number)),
-            Some(number) => self.expire_on_access(number),
-            None => {}
+            Some((number, head)) if self.is_live(number, head, now) => {
+                if touches {
+                    self.note_use(number, head.access, now);
+                }
+                Some(EntryId(number))
+            }
+            found => {
+                self.find_nothing(found.map(|(number, _)| number), now);
+                None
+            }
+        }
+    }
+
+    /// A look-up found no entry, or an expired one.
+    #[inline(never)]
+    fn find_nothing(&mut self, expired: Option<u32>, now: UnixMillis) {
+        if let Some(number) = expired {
+            self.expire_on_access(number);
         }
         // What is created or attached next is scheduled from this time on.
         self.wheel.start_at(now.ticks());
-        None
     }
 
-    /// The entry of a key, created if it is absent, and whether it was. A created hash is **empty**: the caller
-    /// sets a field before it does anything else, or removes the entry. `room` says how many bytes the fields will
-    /// take that the caller is about to set ([`packed_bytes`](crate::packed_bytes)): a hint, which spares moving
-    /// the entry.
+    /// The entry of a key, created if it is absent, and whether it was; see [`create`](Database::create).
     pub fn find_or_create(
         &mut self,
         key: Key<'_>,
@@ -90,13 +107,17 @@ impl Database {
         if let Some(id) = self.find(key, now) {
             return (id, false);
         }
-        let number = self.entries.insert_packed(
-            key.bytes,
-            &[],
-            room().min(self.limits.bytes_max),
-            Access::new(self.access, now),
-        );
-        (self.index_entry(key, number), true)
+        (self.create(key, room(), now), true)
+    }
+
+    /// Creates the hash of a key that is absent: the caller has looked for it with [`find`](Database::find). It is
+    /// **empty**: the caller sets a field before it does anything else, or removes the entry. `room` says how many
+    /// bytes the fields will take that the caller is about to set ([`packed_bytes`](crate::packed_bytes)): a hint,
+    /// which spares moving the entry.
+    pub fn create(&mut self, key: Key<'_>, room: usize, now: UnixMillis) -> EntryId {
+        let room = room.min(self.limits.bytes_max);
+        let number = self.entries.insert_packed(key.bytes, &[], room, Access::new(self.access, now));
+        self.index_entry(key, number)
     }
 
     /// The key of an entry.
@@ -217,13 +238,29 @@ impl Database {
     }
 
     #[inline]
-    fn lookup(&self, key: Key<'_>) -> Option<u32> {
+    fn lookup(&self, key: Key<'_>) -> Option<(u32, Head)> {
         debug_assert_eq!(
             key.hash,
             self.hasher.hash(key.bytes),
             "S1: a key comes with the hash of all its bytes"
         );
-        self.index.find(key.hash, |number| self.entries.key(number) == key.bytes)
+        if let Some(number) = self.index.guess(key.hash)
+            && let Some(head) = self.entries.head_of(number, key.bytes)
+        {
+            return Some((number, head));
+        }
+        self.look_everywhere(key)
+    }
+
+    /// The entry of a key that is not the first with its tag, or not in its line, or not there.
+    #[inline(never)]
+    fn look_everywhere(&self, key: Key<'_>) -> Option<(u32, Head)> {
+        let mut head = None;
+        let number = self.index.find(key.hash, |number| {
+            head = self.entries.head_of(number, key.bytes);
+            head.is_some()
+        });
+        number.zip(head)
     }
 
     fn index_entry(&mut self, key: Key<'_>, number: u32) -> EntryId {

@@ -17,9 +17,11 @@ impl Database {
         self.index.prefetch(hash);
     }
 
-    /// Stage 2: reads the index line and asks for the entries that could be meant.
+    /// Stage 2: reads the index line and asks for the entry that is probably meant.
     #[inline]
     pub fn prefetch_entry(&self, hash: u64) {
-        self.index.guess(hash, |number| self.entries.prefetch(number));
+        if let Some(number) = self.index.guess(hash) {
+            self.entries.prefetch(number);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What is kept of the use of a hash.
 
-use crate::access::AccessPolicy;
+use crate::access::{Access, AccessPolicy};
 use crate::database::Database;
 use crate::entry::EntryId;
 use crate::index::scramble;
@@ -10,13 +10,21 @@ impl Database {
     /// Notes a use of a hash. Looking for one does not: who looks decides.
     #[inline]
     pub fn touch(&mut self, id: EntryId, now: UnixMillis) {
-        let (policy, random) = (self.access, &mut self.random);
-        self.entries.use_again(id.0, |access| {
-            access.used(policy, now, || {
-                *random = scramble(*random);
-                *random as u32
-            })
+        self.note_use(id.0, self.entries.access(id.0), now);
+    }
+
+    /// Notes a use of an entry with this word. One that stays the same is not written: a read leaves the line
+    /// clean.
+    #[inline]
+    pub(super) fn note_use(&mut self, number: u32, before: Access, now: UnixMillis) {
+        let random = &mut self.random;
+        let after = before.used(self.access, now, || {
+            *random = scramble(*random);
+            *random as u32
         });
+        if after != before {
+            self.entries.write_access(number, after);
+        }
     }
 
     /// Seconds since the last use of a hash. Only [`AccessPolicy::Recency`] keeps it.

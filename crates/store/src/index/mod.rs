@@ -125,17 +125,15 @@ impl Index {
 
     /// The reference under this hash for which `is_it` says yes. `is_it` sees few others: a tag of 16 bits is
     /// compared first.
-    #[inline]
     pub fn find(&self, hash: u64, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
         self.segment(hash)?.find(hash, &mut is_it)
     }
 
-    /// Visits what the home line of this hash holds under its tag, without following overflows: for hints.
+    /// The first reference that the home line of this hash holds under its tag. Nearly always it is the one that
+    /// [`find`](Index::find) finds if there is one.
     #[inline]
-    pub fn guess(&self, hash: u64, visit: impl FnMut(u32)) {
-        if let Some(segment) = self.segment(hash) {
-            segment.guess(hash, visit);
-        }
+    pub fn guess(&self, hash: u64) -> Option<u32> {
+        self.segment(hash)?.guess(hash)
     }
 
     /// Asks the processor for the home line of this hash.

@@ -109,7 +109,6 @@ impl Segment {
         *self = self.resized(self.lines.len() / 2);
     }
 
-    #[inline]
     pub(super) fn find(&self, hash: u64, is_it: &mut impl FnMut(u32) -> bool) -> Option<u32> {
         let tag = self.tag(hash);
         let home = self.home_of(tag);
@@ -130,11 +129,9 @@ impl Segment {
     }
 
     #[inline]
-    pub(super) fn guess(&self, hash: u64, mut visit: impl FnMut(u32)) {
-        self.home_line(hash).find(self.tag(hash), &mut |reference| {
-            visit(reference);
-            false
-        });
+    pub(super) fn guess(&self, hash: u64) -> Option<u32> {
+        let tag = self.tag(hash);
+        self.lines[self.home_of(tag)].find(tag, &mut |_| true)
     }
 
     #[inline]
