@@ -25,8 +25,9 @@
 //! and decides when to sync.
 //!
 //! Reading order: [`Effect`] and [`Journal`] (what is said), `frame` (how it lies in files), [`log`], [`snapshot`],
-//! `manifest`, [`Folder`]. Why the log over a snapshot converges is told in [`snapshot`].
+//! `manifest`, [`Folder`], [`check`]. Why the log over a snapshot converges is told in [`snapshot`].
 
+pub mod check;
 pub mod disk;
 mod effect;
 mod error;

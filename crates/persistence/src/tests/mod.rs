@@ -1,6 +1,7 @@
 //! What has to hold, with a map for a keyspace.
 
 mod convergence;
+mod damage;
 mod faults;
 mod model;
 
