@@ -140,6 +140,16 @@ impl Lanes {
             let Some(chunk) = &mut lane.first else {
                 return;
             };
+            // Mostly these are the replies to one batch, and all that is waited for.
+            if run.count as usize == self.waiting
+                && chunk.left() == self.waiting
+                && chunk.next == 0
+                && !run.muted
+            {
+                out.extend_from_slice(&chunk.replies.bytes);
+                (self.waiting, self.held_bytes, self.order.first) = (0, 0, None);
+                return lane.pop().into_iter().for_each(|chunk| spent(chunk.replies));
+            }
             let taken = chunk.left().min(run.count as usize);
             let start = chunk.start();
             chunk.next += taken;
