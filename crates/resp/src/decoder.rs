@@ -127,13 +127,23 @@ impl Decoder {
     #[inline]
     pub fn decode(&mut self, buffer: &mut [u8]) -> Result<Decoded, ProtocolError> {
         self.is_alike = self.read_alike(buffer);
-        if self.is_alike { Ok(Decoded::Request) } else { self.look_closely(buffer) }
+        match self.is_alike {
+            true => Ok(Decoded::Request),
+            false if self.is_at_end(buffer) => Ok(Decoded::Incomplete),
+            false => self.look_closely(buffer),
+        }
     }
 
     /// Whether the request just decoded has the name, spelled alike, and the number of words of the one before it.
     #[inline]
     pub fn is_alike(&self) -> bool {
         self.is_alike
+    }
+
+    /// Whether every byte belongs to a request that was found.
+    #[inline]
+    fn is_at_end(&self, buffer: &[u8]) -> bool {
+        self.cursor == buffer.len() && self.words_missing == 0 && self.held.is_none()
     }
 
     /// Finds whatever there is, from where the last look stopped.
@@ -147,9 +157,6 @@ impl Decoder {
         let buffer = &mut buffer[..visible];
         self.wanted = 0;
         if self.words_missing == 0 {
-            if self.cursor == visible {
-                return Ok(Decoded::Incomplete);
-            }
             self.forget_words();
         }
         while self.words_missing == 0 {
@@ -227,7 +234,6 @@ impl Decoder {
     /// Reads a request that begins like the last one, over its words, if they are short, whole and within the limits.
     /// Pipelines repeat their command, so nearly every request is read here in one go. Otherwise nothing has happened
     /// but that a closer look begins anew.
-    #[inline]
     fn read_alike(&mut self, buffer: &[u8]) -> bool {
         let end = self.request_end(buffer);
         let Some(mut rest) = buffer.get(self.cursor..end).and_then(|rest| rest.strip_prefix(&self.head[..]))
@@ -237,8 +243,8 @@ impl Decoder {
         let ([name, others @ ..], false) = (&mut self.words[..], self.head.is_empty()) else { return false };
         name.start = (end - rest.len() - LINE_END_BYTES) as u32 - name.length;
         for word in others {
-            let Some((length, behind)) = short_word(rest) else { return false };
-            *word = Span { start: (end - behind.len() - LINE_END_BYTES) as u32 - length, length };
+            let Some((span, behind)) = short_word(rest, end) else { return false };
+            *word = span;
             rest = behind;
         }
         self.request_start = self.consumed;
@@ -330,11 +336,10 @@ impl Decoder {
         let end = self.request_end(buffer);
         let Some(mut rest) = buffer.get(self.cursor..end) else { return };
         while self.words_missing > 0
-            && let Some((length, behind)) = short_word(rest)
-            && length <= self.limits.bulk_bytes_max
+            && let Some((word, behind)) = short_word(rest, end)
+            && word.length <= self.limits.bulk_bytes_max
         {
-            let start = end - behind.len() - LINE_END_BYTES - length as usize;
-            self.words.push(Span { start: start as u32, length });
+            self.words.push(word);
             self.words_missing -= 1;
             rest = behind;
         }
@@ -426,12 +431,12 @@ impl Decoder {
     }
 }
 
-/// A whole word with a short header: its length, and what lies behind it.
+/// A whole word with a short header, and what lies behind it; `bytes` reach to `end` of the buffer.
 #[inline]
-fn short_word(bytes: &[u8]) -> Option<(u32, &[u8])> {
+fn short_word(bytes: &[u8], end: usize) -> Option<(Span, &[u8])> {
     let (length, text) = short_header(b'$', bytes)?;
     let (_, behind) = text.split_at_checked(length as usize + LINE_END_BYTES)?;
-    Some((length, behind))
+    Some((Span { start: (end - text.len()) as u32, length }, behind))
 }
 
 /// A header of this kind whose number has one to three digits, which is nearly every header: the number, and

@@ -385,14 +385,15 @@ impl Session {
 
     /// Gives every batch its burst and sends it off; local replies take their place.
     fn send_off(&mut self, buffer: &mut BytesMut, outgoing: &mut Vec<Outgoing>) {
-        let burst = self.decoder.take_burst(buffer);
+        let mut burst = self.decoder.take_burst(buffer);
+        let last = self.joint.is_none().then(|| ShardId(self.router.shards() - 1));
         for shard in self.router.all() {
             let batch = &mut self.open[shard.index()];
             if !batch.calls.is_empty() {
                 let mut fresh = self.spare.pop().unwrap_or_default();
                 fresh.lane = batch.lane;
                 let mut batch = std::mem::replace(batch, fresh);
-                batch.burst = burst.clone();
+                batch.burst = if Some(shard) == last { std::mem::take(&mut burst) } else { burst.clone() };
                 batch.room = self.rooms.pop();
                 outgoing.push(Outgoing::Batch(shard, batch));
             }

@@ -113,7 +113,7 @@ impl Session {
     }
 
     /// The call that the request just decoded is; where its words lie is filled in with the batch.
-    #[inline]
+    #[inline(always)]
     pub(super) fn call(
         &self,
         command: &'static Command,
@@ -135,7 +135,7 @@ impl Session {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn add_to_shard(&mut self, shard: ShardId, call: Call) {
         let batch = &mut self.open[shard.index()];
         batch.client = self.client.card.id;
@@ -304,7 +304,7 @@ pub(super) fn insert_sorted(shards: &mut Vec<ShardId>, shard: ShardId) {
 }
 
 /// Adds a call to a batch, with its words and, if it watches, its flag.
-#[inline]
+#[inline(always)]
 fn push(batch: &mut Batch, mut call: Call, words: &[Span], watch: Option<&WatchFlag>) {
     call.first_word = batch.words.len() as u32;
     if let (CallKind::Watch { flag }, Some(watch)) = (&mut call.kind, watch) {
