@@ -404,6 +404,7 @@ impl SessionContext<'_> {
 
 impl DataContext<'_> {
     /// Runs a command on data; true if it answered an error.
+    #[inline]
     pub fn run(
         &mut self,
         command: &'static Command,
@@ -417,6 +418,7 @@ impl DataContext<'_> {
 }
 
 /// Makes the outcome of a command one whole reply.
+#[inline]
 fn finish(
     reply: &mut ReplyWriter<'_>,
     start: usize,

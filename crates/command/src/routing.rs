@@ -46,15 +46,18 @@ impl Router {
     }
 
     /// The key together with its hash.
+    #[inline]
     pub fn key<'a>(&self, bytes: &'a [u8]) -> Key<'a> {
         Key { bytes, hash: self.hasher.hash(bytes) }
     }
 
     /// The shard that owns `key`.
+    #[inline]
     pub fn shard_of(&self, key: Key<'_>) -> ShardId {
-        if self.shards == 1 {
-            return ShardId(0);
-        }
+        if self.shards == 1 { ShardId(0) } else { self.shard_of_many(key) }
+    }
+
+    fn shard_of_many(&self, key: Key<'_>) -> ShardId {
         let hash = tag_of(key.bytes).map_or(key.hash, |tag| self.hasher.hash(tag));
         ShardId(((u32::from(hash as u16) * u32::from(self.shards)) >> 16) as u16)
     }

@@ -58,6 +58,7 @@ impl<'a> Words<'a> {
     }
 
     /// The word at `position` as a strict signed 64-bit integer.
+    #[inline]
     pub fn integer(self, position: usize) -> Result<i64, CommandError> {
         number::integer(self.at(position)).ok_or(CommandError::NotAnInteger)
     }

@@ -2,6 +2,7 @@
 
 /// The integer that `text` spells, or `None` if it is not spelt in the one canonical way: no plus sign,
 /// no blanks, no leading zeros, no `-0`, and within `i64`.
+#[inline]
 pub fn parse_integer(text: &[u8]) -> Option<i64> {
     match text {
         [b'0'] => Some(0),
@@ -15,6 +16,7 @@ fn negative(digits: &[u8]) -> Option<i64> {
 }
 
 /// A positive number without leading zeros.
+#[inline]
 fn magnitude(digits: &[u8]) -> Option<u64> {
     if !matches!(digits, [b'1'..=b'9', ..]) || digits.len() > 19 {
         return None;

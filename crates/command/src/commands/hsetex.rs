@@ -75,8 +75,9 @@ fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
 
 fn set_one(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
     let deadline = TimeForm::SECONDS.positive_deadline(words.integer(4)?, context.data.now)?;
-    let mut hash = context.data.open_or_create(words.at(1), [(words.at(2), words.at(3))]);
-    let created = hash.set_until(words.at(2), words.at(3), deadline);
+    let (key, field, value) = (words.at(1), words.at(2), words.at(3));
+    let mut hash = context.data.open_or_create(key, [(field, value)]);
+    let created = hash.set_until(field, value, deadline);
     hash.changed(Class::Hash, "hset");
     hash.changed(Class::Generic, "expire");
     context.reply.integer(i64::from(created));
