@@ -46,8 +46,11 @@ impl<A: Clone> Hand<'_, A> {
         one.into_iter().chain(many.into_iter().flatten())
     }
 
-    fn are_watched(&mut self) -> bool {
-        self.observers().any(|observers| observers.are_watching())
+    fn are_watched(&self) -> bool {
+        match self {
+            Hand::One(_, observers) => observers.are_watching(),
+            Hand::Many(_, observers) => observers.iter().flatten().any(|observers| observers.are_watching()),
+        }
     }
 
     /// The observers of the shard that owns a key.

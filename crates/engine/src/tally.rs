@@ -26,6 +26,13 @@ struct Bucket {
 /// Values above 2^39 count in the last bucket: nine minutes in nanoseconds.
 const BUCKETS: usize = 40;
 
+/// The bucket that counts a value.
+#[inline]
+fn bucket_of(value: u64) -> usize {
+    let above = value.saturating_sub(1).min(1 << (BUCKETS - 2));
+    (above << 1 | 1).ilog2() as usize
+}
+
 impl Tally {
     /// Counts one value.
     #[inline]
@@ -36,9 +43,9 @@ impl Tally {
     /// Counts `count` values (at least one) that add up to `sum`, as that many times their mean.
     #[inline]
     pub fn record_many(&self, sum: u64, count: u64) {
-        let mean = sum / count.max(1);
-        let bucket = u64::BITS - mean.saturating_sub(1).leading_zeros();
-        let bucket = &self.buckets[(bucket as usize).min(BUCKETS - 1)];
+        // A division takes longer than all the rest; mostly there is one value.
+        let mean = if count > 1 { sum / count } else { sum };
+        let bucket = &self.buckets[bucket_of(mean)];
         bucket.count.add(count);
         bucket.sum.add(sum);
     }
@@ -96,8 +103,12 @@ mod tests {
         let seen: Vec<_> = first.since(&TallySnapshot::default()).collect();
         assert_eq!(seen, [(0.5, 2), (2.0, 1), (3.5, 2), (5.0, 1), (1024.0, 1), (1025.0, 1)]);
         tally.record_many(1 << 50, 1);
+        tally.record_many(1 << 63, 1);
         tally.record_many(70, 10);
-        let seen: Vec<_> = tally.snapshot().since(&first).collect();
-        assert_eq!(seen, [(7.0, 10), ((1u64 << 50) as f64, 1)]);
+        tally.record_many(1 << 38, 1);
+        tally.record_many((1 << 38) + 1, 1);
+        let counted: Vec<_> = tally.snapshot().since(&first).collect();
+        assert_eq!(counted[..2], [(7.0, 10), ((1u64 << 38) as f64, 1)]);
+        assert_eq!((counted.len(), counted[2].1), (3, 3));
     }
 }

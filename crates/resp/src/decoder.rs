@@ -126,12 +126,11 @@ impl Decoder {
     /// What is wrong with the request, if no further byte could mend it.
     #[inline]
     pub fn decode(&mut self, buffer: &mut [u8]) -> Result<Decoded, ProtocolError> {
-        self.is_alike = self.read_alike(buffer);
-        match self.is_alike {
-            true => Ok(Decoded::Request),
-            false if self.is_at_end(buffer) => Ok(Decoded::Incomplete),
-            false => self.look_closely(buffer),
+        if self.is_at_end(buffer) {
+            return Ok(Decoded::Incomplete);
         }
+        self.is_alike = self.read_alike(buffer);
+        if self.is_alike { Ok(Decoded::Request) } else { self.look_closely(buffer) }
     }
 
     /// Whether the request just decoded has the name, spelled alike, and the number of words of the one before it.
