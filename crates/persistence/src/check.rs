@@ -60,6 +60,12 @@ impl Report {
     }
 }
 
+/// Whether there is anything of ours in a folder, so that it can be taken for one of data.
+pub fn is_data_folder(disk: &impl Disk) -> Result<bool, Trouble> {
+    let names = disk.list().tried("list", "the folder")?;
+    Ok(names.iter().any(|name| Name::parse(name).is_some()))
+}
+
 /// Reads a folder as a start does. Changes nothing.
 pub fn check<D: Disk>(folder: &Folder<D>) -> Result<Report, Trouble> {
     let mut report = Report { files: Vec::new(), strays: folder.strays()? };

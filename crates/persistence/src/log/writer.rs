@@ -3,7 +3,7 @@
 use super::{LogStart, MAGIC};
 use crate::disk::{Disk, DiskFile, remove_if_there};
 use crate::error::{Tried, Trouble};
-use crate::frame::{self, FILE_HEADER_BYTES, FileHeader, RECORD_BYTES_MAX};
+use crate::frame::{self, FILE_HEADER_BYTES, FRAME_HEADER_BYTES, FileHeader, RECORD_BYTES_MAX};
 use crate::names::Name;
 
 /// Memory that a burst has taken and that is given back once it is synced.
@@ -61,6 +61,7 @@ pub struct LogWriter<D: Disk> {
     written_to: u64,
     synced: u64,
     next: u64,
+    appended_bytes: u64,
     health: Health,
 }
 
@@ -92,6 +93,7 @@ impl<D: Disk> LogWriter<D> {
             written_to: synced,
             synced,
             next: next_sequence,
+            appended_bytes: 0,
             health: Health::Well,
         }
     }
@@ -107,6 +109,7 @@ impl<D: Disk> LogWriter<D> {
         }
         let sequence = self.next;
         frame::push(&mut self.kept, sequence, sequence - self.synced, body);
+        self.appended_bytes += (FRAME_HEADER_BYTES + body.len()) as u64;
         self.next += 1;
         Ok(sequence)
     }
@@ -152,9 +155,9 @@ impl<D: Disk> LogWriter<D> {
         self.kept.len() >= self.options.unsynced_bytes_max / 2
     }
 
-    /// Bytes of the segment that is being written.
-    pub fn segment_bytes(&self) -> u64 {
-        self.segment.as_ref().map_or(0, |segment| segment.length)
+    /// Bytes of all records that this writer has taken.
+    pub fn appended_bytes(&self) -> u64 {
+        self.appended_bytes
     }
 
     /// Whether the last attempt succeeded.

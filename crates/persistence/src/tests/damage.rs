@@ -4,7 +4,8 @@ use crate::check::{Finding, Report, check, check_file, repair};
 use crate::disk::memory::MemoryDisk;
 use crate::disk::{Disk, DiskFile};
 use crate::{
-    AppendError, Damage, Folder, Health, Journal, LoadError, LogOptions, LogStart, LogWriter, SnapshotWriter,
+    AppendError, Damage, Folder, Health, Journal, LoadError, LogOptions, LogStart, LogWriter, RealDisk,
+    SnapshotWriter,
 };
 
 fn body(value: u8) -> Vec<u8> {
@@ -212,6 +213,76 @@ fn a_folder_is_used_by_one_at_a_time() {
     assert_eq!(Folder::open(disk.clone()).unwrap_err(), LoadError::InUse);
     drop(folder);
     assert!(Folder::open(disk).is_ok());
+}
+
+#[test]
+fn a_commit_that_fails_at_any_call_leaves_the_old_or_the_new_snapshot_whole() {
+    for call in 0.. {
+        let disk = folder_with_snapshot();
+        let mut folder = Folder::open(disk.clone()).unwrap();
+        let mut log = LogWriter::new(disk.clone(), 3, 7, LogOptions::default());
+        let start = log.rotate().unwrap();
+        let generation = folder.next_generation();
+        let mut part = SnapshotWriter::begin(disk.clone(), generation, 0).unwrap();
+        part.append(&body(9)).unwrap();
+        let part = part.finish().unwrap();
+        disk.fail(disk.calls() + call..disk.calls() + call + 1);
+        let result = folder.commit(generation, vec![part], start, &mut log);
+        // Even if somebody asked for it now.
+        assert!(folder.remove_strays().is_ok());
+        drop(folder);
+        let (old, new) = (Ok(vec![1, 2, 3, 4, 5, 6]), Ok(vec![9]));
+        for kept in 0..2 {
+            // Of what happened to names, nothing or everything since the last sync is kept.
+            let found = disk.crash(&mut |below| if kept == 0 { 0 } else { below - 1 });
+            let loaded = load(&found);
+            assert!(loaded == new || result.is_err() && loaded == old, "call {call}: {loaded:?}");
+        }
+        // Once nothing fails any more, or only the removal of what was replaced, the last call was seen.
+        if result.is_ok() {
+            assert!(call > 4, "a commit makes more than {call} calls");
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_folder_of_the_operating_system_holds_what_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = RealDisk::create(&folder.path().join("data")).unwrap();
+    let mut folder = Folder::open(disk.clone()).unwrap();
+    assert_eq!(Folder::open(disk.clone()).unwrap_err(), LoadError::InUse);
+    let mut log = LogWriter::new(disk.clone(), 0, 1, LogOptions::default());
+    let long = vec![b'x'; 3 << 20];
+    for round in 0..3_u8 {
+        let start = log.rotate().unwrap();
+        let generation = folder.next_generation();
+        let mut part = SnapshotWriter::begin(disk.clone(), generation, 0).unwrap();
+        for piece in long.chunks(1 << 20) {
+            part.append(&[&body(round)[..], piece].concat()).unwrap();
+        }
+        let part = part.finish().unwrap();
+        log.append(&body(round)).unwrap();
+        folder.commit(generation, vec![part], start, &mut log).unwrap();
+        log.append(&[&body(round)[..], &long].concat()).unwrap();
+        log.sync().unwrap();
+    }
+    drop(folder);
+    let folder = Folder::open(disk).unwrap();
+    assert_eq!(folder.strays().unwrap(), [""; 0]);
+    let [part] = folder.manifest().snapshot[..] else { panic!("there is one part") };
+    let mut reader = folder.read_snapshot(part).unwrap();
+    let mut pieces = 0;
+    while let Some(read) = reader.read().unwrap() {
+        assert_eq!(read, [&body(2)[..], &long[..1 << 20]].concat());
+        pieces += 1;
+    }
+    assert_eq!(pieces, 3);
+    let mut reader = folder.read_log().unwrap();
+    assert_eq!(reader.read().unwrap().unwrap().body, body(2));
+    assert_eq!(reader.read().unwrap().unwrap().body.len(), body(2).len() + long.len());
+    assert!(reader.read().unwrap().is_none());
+    assert_eq!(reader.end().next_sequence, 7);
 }
 
 #[test]
