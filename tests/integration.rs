@@ -8,6 +8,7 @@ mod harness;
 mod atomicity;
 mod backpressure;
 mod channels;
+mod check;
 mod client_commands;
 mod comparison;
 mod configuration;

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, FromArgMatches, Parser};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use mayfly_config::{DIRECTIVES, Directive};
 
 const AFTER_HELP: &str = "\
@@ -16,6 +16,7 @@ Examples:
   MAYFLY_SERVER__PASSWORD=secret mayfly     a setting from the environment
   mayfly --print-config > mayfly.toml       a commented file to begin with
   mayfly --config mayfly.toml --check-config
+  mayfly check /var/lib/mayfly              whether a data folder can be loaded
 
 Environment:
   MAYFLY_CONFIG           the file, if --config is not given
@@ -27,6 +28,16 @@ Exit codes:
   0  stopped as told, or nothing to complain about
   1  failed while starting or running; with --check-config: the settings are wrong
   2  wrong flags or settings, nothing was started";
+
+const AFTER_CHECK_HELP: &str = "\
+Examples:
+  mayfly check /var/lib/mayfly                  every file with its records and what is wrong
+  mayfly check /var/lib/mayfly --repair
+
+Exit codes:
+  0  it can be loaded, or can be now
+  1  it is damaged
+  2  wrong flags, or nothing there that could be checked";
 
 /// A server for hashes that expire: Redis protocol, whole-hash TTLs, on time.
 #[derive(Debug, Parser)]
@@ -53,6 +64,29 @@ pub struct Flags {
     shards: Option<String>,
     #[arg(long, value_name = "PORT", allow_hyphen_values = true)]
     metrics_port: Option<String>,
+
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub action: Option<Action>,
+}
+
+/// What to do instead of serving.
+#[derive(Debug, Subcommand)]
+pub enum Action {
+    /// Tell whether a data folder, or a file of one, can be loaded.
+    Check(CheckFlags),
+}
+
+/// The flags of `mayfly check`.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_CHECK_HELP)]
+pub struct CheckFlags {
+    /// The folder, or one file of a log or a snapshot by itself.
+    #[arg(value_name = "FOLDER|FILE")]
+    pub path: PathBuf,
+    /// Make the folder loadable: keep what lies before a damage, move the rest aside to *.damaged files.
+    #[arg(long)]
+    pub repair: bool,
 }
 
 /// Why there is nothing to run.
@@ -146,7 +180,7 @@ mod tests {
                 &["--port"][..],
                 "a value is required for '--port <PORT>' but none was supplied; see mayfly --help",
             ),
-            (&["serve"][..], "unexpected argument 'serve' found; see mayfly --help"),
+            (&["serve"][..], "unrecognized subcommand 'serve'; see mayfly --help"),
         ];
         for (words, line) in cases {
             match read(words) {

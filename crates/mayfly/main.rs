@@ -1,8 +1,9 @@
 //! The `mayfly` binary: flags → config → run → exit code.
 //!
-//! The flags are in `flags.rs`, the log in `log.rs`. What a setting means and which one wins is in
+//! The flags are in `flags.rs`, the log in `log.rs`, `mayfly check` in `check.rs`. What a setting means and which one wins is in
 //! `crates/config`, everything that happens while the server runs in `crates/server`.
 
+mod check;
 mod flags;
 mod log;
 mod panic;
@@ -11,7 +12,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use flags::{Flags, Refusal};
+use flags::{Action, Flags, Refusal};
 use mayfly_config::{ConfigError, Loaded, Place};
 
 #[global_allocator]
@@ -28,6 +29,9 @@ fn main() -> ExitCode {
         Err(Refusal::Shown(text)) => return print(&text),
         Err(Refusal::Wrong(problem)) => return complain(MISCONFIGURED, &problem),
     };
+    if let Some(Action::Check(flags)) = &flags.action {
+        return check::run(flags);
+    }
     match load(&flags) {
         Ok(loaded) if flags.check_config => print(&format!("OK: {}\n", loaded.source)),
         Ok(loaded) if flags.print_config => print(&loaded.render_toml()),
