@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use mayfly_command::{ClientCard, ClientState, Host, HostFacts, Router, ShardId};
+use mayfly_command::{ClientCard, ClientState, Host, HostFacts, Router};
 use mayfly_engine::{
     Effect, Moment, Outgoing, Pauses, Session, SessionOptions, Shard, ShardOptions, Surroundings,
     ThreadCounters, Work,
@@ -64,15 +64,9 @@ impl World {
         self.session.feed(&mut self.input, &surroundings, &mut self.outgoing);
         for delivery in self.outgoing.drain(..) {
             match delivery {
-                Outgoing::Batch(ShardId(0), batch) => {
-                    let replies = self.shards[0]
-                        .run(batch, &|| (), &moment, &mut self.effects)
-                        .expect("no joint is under way");
-                    self.session.accept(replies);
-                }
                 Outgoing::Batch(shard, batch) => {
-                    let work = Work::Batch(batch, ());
-                    self.shards[shard.index()].accept(work, &moment, &mut self.effects);
+                    let turn = [Work::Batch(batch, ())];
+                    self.shards[shard.index()].accept_all(turn, &moment, &mut self.effects);
                 }
                 _ => unreachable!("every request has one key"),
             }

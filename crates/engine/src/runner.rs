@@ -65,29 +65,30 @@ impl<A: Clone> Hand<'_, A> {
 }
 
 /// Runs calls at one instant.
-pub struct Runner<'a, A> {
+pub struct Runner<'a, 'm, A> {
     pub router: &'a Router,
     pub random: &'a mut Rng,
     pub moment: &'a Moment<'a>,
-    pub meter: Meter<'a>,
+    pub meter: &'a mut Meter<'m>,
     pub output_bytes_max: usize,
     /// Where the replies go, and the messages of new subscriptions.
-    pub reply_to: &'a dyn Fn() -> A,
+    pub reply_to: &'a A,
     pub effects: &'a mut Vec<Effect<A>>,
     pub changes: &'a mut Changes,
 }
 
-impl<A: Clone> Runner<'_, A> {
-    /// Runs all calls of a batch; the replies are written into `replies`. Returns the nanoseconds that it took.
-    pub fn run(mut self, batch: &Batch, replies: &mut Replies, hand: &mut Hand<'_, A>) -> u64 {
+impl<A: Clone> Runner<'_, '_, A> {
+    /// Runs all calls of a batch; the replies are written into `replies`.
+    pub fn run(mut self, batch: &Batch, replies: &mut Replies, hand: &mut Hand<'_, A>) {
         replies.lane = batch.lane;
         replies.ends.reserve(batch.calls.len());
         self.changes.set_watched(hand.are_watched());
         let mut calls = &batch.calls[..];
         while !calls.is_empty() {
             let stage = &calls[..calls.len().min(PREFETCH_CALLS)];
-            if let (Hand::One(keyspace, _), 2..) = (&*hand, stage.len()) {
-                prefetch(keyspace, stage);
+            // A shorter batch was prefetched together with others.
+            if let (Hand::One(keyspace, _), true) = (&*hand, batch.calls.len() > PREFETCH_CALLS) {
+                prefetch(keyspace, &stage.iter());
             }
             let mut done = 0;
             while done < stage.len() {
@@ -98,7 +99,6 @@ impl<A: Clone> Runner<'_, A> {
         if self.changes.is_watched() {
             hand.observers().for_each(|observers| observers.tracking.finish(self.effects));
         }
-        self.meter.finish()
     }
 
     /// Runs the next call, or the next transaction, to one reply; how many calls that used up.
@@ -404,7 +404,7 @@ impl<A: Clone> Runner<'_, A> {
                 self.report(None, hand);
                 // The session has checked it.
                 if let Ok(request) = TrackingRequest::parse(words, |_| true) {
-                    let address = (self.reply_to)();
+                    let address = self.reply_to.clone();
                     for observers in hand.observers() {
                         observers.tracking.set(batch.client, address.clone(), &request);
                     }
@@ -444,7 +444,7 @@ impl<A: Clone> Runner<'_, A> {
         out: &mut Vec<u8>,
         protocol: Protocol,
     ) -> [usize; 3] {
-        let address = (self.reply_to)();
+        let address = self.reply_to.clone();
         let mut reply = ReplyWriter::new(out, protocol);
         for name in names {
             let mut count = 0;
@@ -476,9 +476,22 @@ pub fn expired_change(database: u16, key: &[u8]) -> Change {
     Change::Key { database, class: Class::Expired, event: "expired", key: key.to_vec() }
 }
 
+/// Prefetches for the first batches of a queue, as many as make one stage; their number, at least one. A batch that
+/// is longer than a stage is prefetched piece by piece when it runs.
+pub fn prefetch_stage<A>(keyspace: &Keyspace, queue: &[(Box<Batch>, A)]) -> usize {
+    let mut calls = 0;
+    let fits = |(batch, _): &&(Box<Batch>, A)| {
+        calls += batch.calls.len();
+        calls <= PREFETCH_CALLS
+    };
+    let stage = &queue[..queue.iter().take_while(fits).count()];
+    prefetch(keyspace, &stage.iter().flat_map(|(batch, _)| &batch.calls));
+    stage.len().max(1)
+}
+
 /// Brings the lines that the calls will touch into the cache, stage by stage, so that the misses overlap.
-fn prefetch(keyspace: &Keyspace, calls: &[Call]) {
-    let keyed = || calls.iter().filter(|call| call.key_word != 0);
+fn prefetch<'c>(keyspace: &Keyspace, calls: &(impl Iterator<Item = &'c Call> + Clone)) {
+    let keyed = || calls.clone().filter(|call| call.key_word != 0);
     for call in keyed() {
         keyspace.database(call.database).prefetch_index(call.key_hash);
     }

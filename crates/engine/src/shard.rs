@@ -9,12 +9,12 @@ use fastrand::Rng;
 use mayfly_command::{Changes, Host, Router, ShardId};
 use mayfly_store::{Keyspace, Reclaimed, StoreOptions, UnixMillis};
 
-use crate::batch::{Batch, Effect, Joint, Replies, Work};
+use crate::batch::{Batch, Effect, Joint, Work};
 use crate::counters::ThreadCounters;
 use crate::events::SharedEventClasses;
 use crate::meter::{Meter, Stopwatch};
 use crate::observers::Observers;
-use crate::runner::{Hand, Runner, expired_change};
+use crate::runner::{Hand, Runner, expired_change, prefetch_stage};
 use crate::subscriptions::{Message, Push};
 
 /// Limits of a shard, from the config.
@@ -84,6 +84,8 @@ pub struct Shard<A> {
     random: Rng,
     counters: Arc<ThreadCounters>,
     changes: Changes,
+    /// Room for batches that are run together; empty between two calls.
+    together: Vec<(Box<Batch>, A)>,
 }
 
 impl<A: Clone> Shard<A> {
@@ -104,6 +106,7 @@ impl<A: Clone> Shard<A> {
             changes: Changes::default(),
             keyspace: Some(Box::new(keyspace)),
             waiting: VecDeque::new(),
+            together: Vec::new(),
             random: Rng::with_seed(seed),
             counters,
         }
@@ -115,22 +118,26 @@ impl<A: Clone> Shard<A> {
         self.apply_store_options();
     }
 
-    /// Runs a batch at once and returns its replies, or the batch itself while the keyspace is away: then it is
-    /// to be queued by [`Shard::accept`]. The short way for sessions on the shard's own thread.
-    ///
-    /// These replies overtake those that are still on their way by message: before a session sends a batch the
-    /// short way, it must have been handed every reply that was sent to it.
-    pub fn run(
+    /// Takes the work of one turn of its thread, in order. Batches that stand together are run together: what they
+    /// touch is brought into the cache for all of them first.
+    pub fn accept_all(
         &mut self,
-        batch: Box<Batch>,
-        reply_to: &dyn Fn() -> A,
+        works: impl IntoIterator<Item = Work<A>>,
         moment: &Moment<'_>,
         effects: &mut Vec<Effect<A>>,
-    ) -> Result<Box<Replies>, Box<Batch>> {
-        match &mut self.keyspace {
-            None => Err(batch),
-            Some(_) => Ok(self.run_batch(batch, reply_to, moment, effects)),
+    ) {
+        let mut together = std::mem::take(&mut self.together);
+        for work in works {
+            match work {
+                Work::Batch(batch, reply_to) if self.keyspace.is_some() => together.push((batch, reply_to)),
+                work => {
+                    self.run_batches(&mut together, moment, effects);
+                    self.accept(work, moment, effects);
+                }
+            }
         }
+        self.run_batches(&mut together, moment, effects);
+        self.together = together;
     }
 
     /// Takes work in its order: does it now, or queues it while the keyspace is away.
@@ -218,10 +225,7 @@ impl<A: Clone> Shard<A> {
 
     fn perform(&mut self, work: Work<A>, moment: &Moment<'_>, effects: &mut Vec<Effect<A>>) {
         match work {
-            Work::Batch(batch, reply_to) => {
-                let replies = self.run_batch(batch, &|| reply_to.clone(), moment, effects);
-                effects.push(Effect::Reply(reply_to, replies));
-            }
+            Work::Batch(batch, reply_to) => self.run_batches(&mut vec![(batch, reply_to)], moment, effects),
             Work::Joint(joint) => self.join(joint, moment, effects),
             Work::Unwatch(shards, client, flag) => {
                 if let Some(observers) = &mut self.observers {
@@ -256,11 +260,11 @@ impl<A: Clone> Shard<A> {
         let Joint { mut batch, mut keyspaces, mut observers, reply_to, .. } = *joint;
         let before = effects.len();
         let mut replies = batch.room.take().unwrap_or_default();
-        let nanos = {
-            let mut hand = Hand::Many(&mut keyspaces, &mut observers);
-            let reply_to = || reply_to.clone();
-            self.runner(&reply_to, moment, effects).run(&batch, &mut replies, &mut hand)
-        };
+        let mut hand = Hand::Many(&mut keyspaces, &mut observers);
+        let counters = Arc::clone(&self.counters);
+        let mut meter = Meter::started(&counters, moment.stopwatch);
+        self.runner(&mut meter, &reply_to, moment, effects).run(&batch, &mut replies, &mut hand);
+        let nanos = meter.finish();
         replies.own = take_own(batch.client, effects, before);
         replies.spent = Some(batch);
         self.counters.joints.add(1);
@@ -282,42 +286,58 @@ impl<A: Clone> Shard<A> {
         }
     }
 
-    fn run_batch(
+    /// Runs batches one after the other on its own data, which is at home.
+    fn run_batches(
         &mut self,
-        mut batch: Box<Batch>,
-        reply_to: &dyn Fn() -> A,
+        batches: &mut Vec<(Box<Batch>, A)>,
         moment: &Moment<'_>,
         effects: &mut Vec<Effect<A>>,
-    ) -> Box<Replies> {
+    ) {
+        if batches.is_empty() {
+            return;
+        }
         let mut keyspace = self.keyspace.take().expect("checked by the callers");
         let mut observers = self.observers.take().expect("at home with the keyspace");
-        let mut hand = Hand::One(&mut keyspace, &mut observers);
-        let mut replies = batch.room.take().unwrap_or_default();
-        let before = effects.len();
-        let nanos = self.runner(reply_to, moment, effects).run(&batch, &mut replies, &mut hand);
-        replies.own = take_own(batch.client, effects, before);
+        let counters = Arc::clone(&self.counters);
+        let mut meter = Meter::started(&counters, moment.stopwatch);
+        let mut queue = batches.drain(..);
+        let mut prefetched = 0;
+        loop {
+            if prefetched == 0 {
+                prefetched = prefetch_stage(&keyspace, queue.as_slice());
+            }
+            let Some((mut batch, reply_to)) = queue.next() else { break };
+            prefetched -= 1;
+            let mut replies = batch.room.take().unwrap_or_default();
+            let before = effects.len();
+            let mut hand = Hand::One(&mut keyspace, &mut observers);
+            self.runner(&mut meter, &reply_to, moment, effects).run(&batch, &mut replies, &mut hand);
+            replies.own = take_own(batch.client, effects, before);
+            self.counters.batch_calls.record(batch.calls.len() as u64);
+            replies.spent = Some(batch);
+            effects.push(Effect::Reply(reply_to, replies));
+        }
+        let nanos = meter.finish();
         if !observers.tracking.is_idle() {
             self.counters.observed(&observers);
         }
         self.keyspace = Some(keyspace);
         self.observers = Some(observers);
-        self.counters.batch_calls.record(batch.calls.len() as u64);
         self.was_busy(nanos);
-        replies.spent = Some(batch);
-        replies
     }
 
-    fn runner<'a>(
+    fn runner<'a, 'm>(
         &'a mut self,
-        reply_to: &'a dyn Fn() -> A,
+        meter: &'a mut Meter<'m>,
+        reply_to: &'a A,
         moment: &'a Moment<'a>,
         effects: &'a mut Vec<Effect<A>>,
-    ) -> Runner<'a, A> {
+    ) -> Runner<'a, 'm, A> {
         Runner {
             router: &self.router,
             random: &mut self.random,
             moment,
-            meter: Meter::started(&self.counters, moment.stopwatch),
+            meter,
             output_bytes_max: self.options.output_bytes_max,
             reply_to,
             effects,

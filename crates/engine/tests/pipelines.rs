@@ -258,14 +258,11 @@ fn a_shard_whose_keyspace_is_away_lets_work_wait_in_its_order() {
     };
     assert_eq!(fixture.shards[0].gauges(NOW), None);
 
-    // Another client's calls come meanwhile: by the short way, which is closed, and by message.
+    // Another client's calls come meanwhile.
     let mut other = Fixture::new("", options());
     other.feed(&["EXISTS first"]);
     other.feed(&["HSET first g 2"]);
     let (exists, set) = (batch(other.sent.pop_front()), batch(other.sent.pop_front()));
-    let moment = Moment { now: NOW, host: &fixture.host, stopwatch: &|| 0 };
-    let exists =
-        fixture.shards[0].run(exists, &|| (), &moment, &mut Vec::new()).expect_err("the keyspace is away");
     for work in [exists, set] {
         assert!(fixture.accept_only(ShardId(0), Work::Batch(work, ())).is_empty());
     }

@@ -18,11 +18,11 @@ use crate::SetLogLevel;
 use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::config_file;
+use crate::inbox::ShardPeer;
 use crate::monitors::Monitors;
 use crate::sampler::Samples;
 use crate::shard::{Disconnect, Resume, WatchIdleness};
 use crate::system;
-use crate::thread::ShardPeer;
 
 /// The process that everything runs in; shared by all threads.
 #[derive(Debug)]

@@ -4,7 +4,7 @@
 //!  main thread                    shard thread 0                     shard thread 1 …
 //!  ┌───────────────────────┐      ┌───────────────────────────┐     ┌───────────────────────────┐
 //!  │ accept ── in turn ────┼─────►│ Connection  Connection …  │     │ Connection  Connection …  │
-//!  │ /metrics, /healthz    │      │     │ own shard: a call   │     │                           │
+//!  │ /metrics, /healthz    │      │     │ the turn            │     │                           │
 //!  │ signals, shutdown     │      │     ▼                     │     │                           │
 //!  └───────────────────────┘      │ ShardActor ◄── messages ──┼─────┼─► ShardActor              │
 //!                                 │ timer wheel               │     │ timer wheel               │
@@ -13,8 +13,8 @@
 //!
 //! * Each shard thread is an actix arbiter: one `ShardActor`, and a `Connection` actor for
 //!   each of its clients. What they share is in `thread.rs`.
-//! * A batch for the own thread's shard is a function call; one for another thread is one message there and one
-//!   back.
+//! * What the connections of a thread decode in one turn of its event loop is done at the end of the turn: for the
+//!   own shard by a function call, for every other shard by one message there and one back. That is in `turn.rs`.
 //! * The actors are shells: what happens to hashes, time and order is decided in `mayfly-engine`.
 //!
 //! A panic anywhere ends the process, which the binary sees to: a half-changed shard must not live on.
@@ -26,6 +26,7 @@ mod connection;
 mod error;
 mod host;
 mod http;
+mod inbox;
 mod lingering;
 mod listener;
 mod metrics;
@@ -36,9 +37,11 @@ mod shard;
 mod shutdown;
 mod system;
 mod thread;
+mod turn;
+mod wire;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 use actix::Actor;
 use actix_rt::{Arbiter, System};
@@ -49,11 +52,12 @@ use mayfly_store::KeyHasher;
 
 pub use error::StartError;
 use host::ServerHost;
+use inbox::{Inbox, ShardPeer};
 use listener::Turns;
 use metrics::exporter::Exporter;
 pub use metrics::markdown as metrics_markdown;
 use shard::{Connect, ShardActor};
-use thread::{ShardPeer, Thread};
+use thread::Thread;
 
 /// Changes how much is logged from here on.
 pub type SetLogLevel = Box<dyn Fn(Level) + Send + Sync>;
@@ -133,17 +137,17 @@ fn start_shards(
     let mut peers = Vec::new();
     for id in router.all() {
         let arbiter = Arbiter::new();
-        let depth = Arc::new(AtomicU64::new(0));
+        let (slot, inbox) = Inbox::new();
         let address = start_shard(
             &arbiter,
             id,
             Arc::clone(host),
             router.clone(),
             shard_options.clone(),
-            Arc::clone(&depth),
+            inbox,
             getrandom::u64()?,
         );
-        peers.push(ShardPeer { address, depth });
+        peers.push(ShardPeer { address, slot });
         arbiters.push(arbiter);
     }
     host.shards.set(peers.clone()).expect("shards are started once");
@@ -159,13 +163,13 @@ fn start_shard(
     host: Arc<ServerHost>,
     router: Router,
     shard_options: ShardOptions,
-    depth: Arc<AtomicU64>,
+    inbox: Inbox,
     seed: u64,
 ) -> actix::Addr<ShardActor> {
     ShardActor::start_in_arbiter(&arbiter.handle(), move |_| {
         let counters = Arc::clone(&host.counters[id.index()]);
         let shard = Shard::new(id, router.clone(), shard_options, seed, Arc::clone(&counters));
-        ShardActor::new(Thread::new(host, router, shard, counters), depth)
+        ShardActor::new(Thread::new(host, router, shard, counters, inbox))
     })
 }
 

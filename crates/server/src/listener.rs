@@ -12,8 +12,8 @@ use tokio::io::AsyncWriteExt;
 
 use crate::error::StartError;
 use crate::host::ServerHost;
+use crate::inbox::ShardPeer;
 use crate::shard::Adopt;
-use crate::thread::ShardPeer;
 
 /// How long to wait when the system has no descriptor for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

@@ -2,24 +2,24 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use actix::{Actor, Context, Handler, Message, MessageResult};
-use mayfly_engine::{Redirect, Work};
 use tokio::net::TcpStream;
 
 use crate::connection::{Connection, Drain, HangUp};
+use crate::inbox::ShardPeer;
 use crate::metrics::ShardSample;
-use crate::thread::{ReplyTo, ShardPeer, Thread};
+use crate::thread::{Resident, Thread};
 
 /// What actix takes for no bound. Large numbers are no way to say it: it computes with them.
 pub const UNBOUNDED_MAILBOX: usize = 0;
 
-/// Work for the shard.
+/// Another thread has put something into this one's inbox.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Accept(pub Work<ReplyTo>);
+pub struct Look;
 
 /// The ways to all shards; sent once, before the first connection.
 #[derive(Message)]
@@ -56,11 +56,6 @@ pub struct Resume;
 #[rtype(result = "()")]
 pub struct Disconnect(pub Arc<[u64]>);
 
-/// A push for a client that lives on this thread, from one that has its invalidations sent there.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct HandOver(pub Redirect);
-
 /// A look at what the shard holds and measured, for metrics.
 #[derive(Message)]
 #[rtype(result = "Option<ShardSample>")]
@@ -69,13 +64,12 @@ pub struct Measure;
 /// The actor of one shard.
 pub struct ShardActor {
     thread: Rc<Thread>,
-    depth: Arc<AtomicU64>,
 }
 
 impl ShardActor {
     /// A shard actor; it is started on the thread that it shares.
-    pub fn new(thread: Rc<Thread>, depth: Arc<AtomicU64>) -> Self {
-        ShardActor { thread, depth }
+    pub fn new(thread: Rc<Thread>) -> Self {
+        ShardActor { thread }
     }
 }
 
@@ -85,6 +79,7 @@ impl Actor for ShardActor {
     fn started(&mut self, context: &mut Self::Context) {
         // Bounded at the edge: every session has at most one batch a shard and burst under way.
         context.set_mailbox_capacity(UNBOUNDED_MAILBOX);
+        actix_rt::spawn(Rc::clone(&self.thread).end_turns());
         actix_rt::spawn(turn_wheel(Rc::clone(&self.thread)));
     }
 }
@@ -120,12 +115,11 @@ async fn turn_wheel(thread: Rc<Thread>) {
     }
 }
 
-impl Handler<Accept> for ShardActor {
+impl Handler<Look> for ShardActor {
     type Result = ();
 
-    fn handle(&mut self, Accept(work): Accept, _: &mut Self::Context) {
-        self.depth.fetch_sub(1, Relaxed);
-        self.thread.accept(work);
+    fn handle(&mut self, _: Look, _: &mut Self::Context) {
+        self.thread.finish_turn();
     }
 }
 
@@ -145,8 +139,10 @@ impl Handler<Adopt> for ShardActor {
             Ok(socket) => {
                 let id = card.id;
                 card.thread.store(self.thread.shard_id().0, Relaxed);
-                let connection = Connection::new(Rc::clone(&self.thread), socket, card).start();
-                self.thread.connections.borrow_mut().insert(id, connection);
+                let connection = Connection::new(Rc::clone(&self.thread), socket, card);
+                let wire = connection.wire();
+                let resident = Resident { address: connection.start(), wire };
+                self.thread.connections.borrow_mut().insert(id, resident);
             }
             Err(error) => {
                 tracing::warn!(%error, client = card.address, "a connection was lost before it began");
@@ -161,7 +157,7 @@ impl Handler<DrainConnections> for ShardActor {
 
     fn handle(&mut self, _: DrainConnections, _: &mut Self::Context) {
         for connection in self.thread.connections.borrow().values() {
-            connection.do_send(Drain);
+            connection.address.do_send(Drain);
         }
     }
 }
@@ -172,16 +168,8 @@ impl Handler<Disconnect> for ShardActor {
     fn handle(&mut self, Disconnect(clients): Disconnect, _: &mut Self::Context) {
         let connections = self.thread.connections.borrow();
         for connection in clients.iter().filter_map(|client| connections.get(client)) {
-            connection.do_send(HangUp);
+            connection.address.do_send(HangUp);
         }
-    }
-}
-
-impl Handler<HandOver> for ShardActor {
-    type Result = ();
-
-    fn handle(&mut self, HandOver(redirect): HandOver, _: &mut Self::Context) {
-        self.thread.hand_over(redirect);
     }
 }
 
@@ -190,7 +178,7 @@ impl Handler<WatchIdleness> for ShardActor {
 
     fn handle(&mut self, watch: WatchIdleness, _: &mut Self::Context) {
         for connection in self.thread.connections.borrow().values() {
-            connection.do_send(watch);
+            connection.address.do_send(watch);
         }
     }
 }
@@ -200,7 +188,7 @@ impl Handler<Resume> for ShardActor {
 
     fn handle(&mut self, resume: Resume, _: &mut Self::Context) {
         for connection in self.thread.connections.borrow().values() {
-            connection.do_send(resume);
+            connection.address.do_send(resume);
         }
     }
 }
@@ -210,7 +198,7 @@ impl Handler<Measure> for ShardActor {
 
     fn handle(&mut self, _: Measure, _: &mut Self::Context) -> Self::Result {
         let now = self.thread.host.clock.now();
-        let depth = self.depth.load(Relaxed);
+        let depth = self.thread.turn.inbox_depth();
         MessageResult(self.thread.with_shard(|shard| ShardSample::take(shard, now, depth)))
     }
 }

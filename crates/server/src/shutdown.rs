@@ -10,8 +10,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 
 use crate::host::ServerHost;
+use crate::inbox::ShardPeer;
 use crate::shard::DrainConnections;
-use crate::thread::ShardPeer;
 
 /// How often the number of open connections is looked at while they drain.
 const LOOK_EVERY: Duration = Duration::from_millis(5);

@@ -6,36 +6,23 @@
 use std::cell::{Cell, OnceCell, Ref, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use actix::Addr;
 use bytes::BytesMut;
 use hashbrown::HashMap;
 use mayfly_command::{Router, ShardId};
-use mayfly_engine::{
-    Batch, Effect, Moment, Outgoing, Push, Redirect, Replies, Shard, Surroundings, ThreadCounters, Work,
-};
+use mayfly_engine::{Moment, Shard, Surroundings, ThreadCounters};
 use mayfly_store::{Reclaimed, UnixMillis};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-use crate::connection::{Answer, Connection, Deliver};
+use crate::connection::Connection;
 use crate::host::ServerHost;
+use crate::inbox::{ClientAddress, Inbox, ShardPeer};
 use crate::lingering::{LINGERING_MAX, last_moments, linger};
 use crate::settings::{Settings, shard_options};
-use crate::shard::{Accept, HandOver, ShardActor};
-
-/// Where replies are sent.
-pub type ReplyTo = Addr<Connection>;
-
-/// What a batch that ran at once has for the session that sent it.
-pub struct Answered {
-    /// The replies to it.
-    pub replies: Box<Replies>,
-    /// What the client caches and has changed itself. It leaves together with the replies: a client that has its
-    /// reply must not find its own change missing in its cache.
-    pub invalidations: Vec<Push>,
-}
+use crate::turn::Turn;
+use crate::wire::Wire;
 
 /// What the actors of one thread share.
 pub struct Thread {
@@ -46,7 +33,9 @@ pub struct Thread {
     /// Counters of this thread.
     pub counters: Arc<ThreadCounters>,
     /// The connections that live here, by client id.
-    pub connections: RefCell<HashMap<u64, Addr<Connection>>>,
+    pub connections: RefCell<HashMap<u64, Resident>>,
+    /// What they have gathered in this turn.
+    pub turn: Turn,
     /// A read buffer that connections lend each other, so that an idle one holds none.
     pub input: Cell<BytesMut>,
     /// The same for replies.
@@ -55,28 +44,19 @@ pub struct Thread {
     lingering: Cell<usize>,
     settings: RefCell<Settings>,
     shard_id: ShardId,
-    shard: RefCell<Shard<ReplyTo>>,
+    shard: RefCell<Shard<ClientAddress>>,
     shards: OnceCell<Vec<ShardPeer>>,
     alarm: Cell<Option<UnixMillis>>,
     /// Woken when expiry has something to do earlier than `alarm`.
     earlier: Notify,
 }
 
-/// The way to a shard, and how many messages are on it.
-#[derive(Clone, Debug)]
-pub struct ShardPeer {
+/// A connection of a thread.
+pub struct Resident {
     /// Its actor.
-    pub address: Addr<ShardActor>,
-    /// Messages sent to it and not yet taken.
-    pub depth: Arc<std::sync::atomic::AtomicU64>,
-}
-
-impl ShardPeer {
-    /// Sends work. It is carried out whatever becomes of the sender.
-    pub fn send(&self, work: Work<ReplyTo>) {
-        self.depth.fetch_add(1, Relaxed);
-        self.address.do_send(Accept(work));
-    }
+    pub address: Addr<Connection>,
+    /// Its socket and session.
+    pub wire: Rc<RefCell<Wire>>,
 }
 
 impl Thread {
@@ -84,11 +64,13 @@ impl Thread {
     pub fn new(
         host: Arc<ServerHost>,
         router: Router,
-        shard: Shard<ReplyTo>,
+        shard: Shard<ClientAddress>,
         counters: Arc<ThreadCounters>,
+        inbox: Inbox,
     ) -> Rc<Self> {
         Rc::new(Thread {
             settings: RefCell::new(Settings::now(&host)),
+            turn: Turn::new(router.shards(), inbox),
             host,
             router,
             counters,
@@ -158,83 +140,12 @@ impl Thread {
         })
     }
 
-    /// Delivers what a session sent off. A batch for this thread's own shard runs at once and its replies are
-    /// returned; everything else goes by message.
-    /// The time is that of the burst it belongs to, Unix microseconds.
-    pub fn dispatch(
-        &self,
-        outgoing: Outgoing,
-        now_micros: i64,
-        reply_to: impl Fn() -> ReplyTo,
-    ) -> Option<Answered> {
-        match outgoing {
-            Outgoing::Batch(shard, batch) if shard == self.shard_id => {
-                self.run_here(batch, now_micros, reply_to)
-            }
-            Outgoing::Batch(shard, batch) => {
-                self.peer(shard).send(Work::Batch(batch, reply_to()));
-                None
-            }
-            Outgoing::Joint(shards, batch) => {
-                let first = shards[0];
-                self.send(first, Work::joint(shards, batch, reply_to(), self.router.shards()));
-                None
-            }
-            Outgoing::Unwatch(shards, client, flag) => {
-                self.send(shards[0], Work::Unwatch(shards, client, flag));
-                None
-            }
-            Outgoing::Unsubscribe(client) => {
-                self.send(ShardId(0), Work::Unsubscribe(client));
-                None
-            }
-            Outgoing::Monitor { client, begins: true } => {
-                self.host.monitors.add(client, reply_to());
-                None
-            }
-            Outgoing::Monitor { client, begins: false } => {
-                self.host.monitors.remove(client);
-                None
-            }
-            Outgoing::Monitored(lines) => {
-                self.host.monitors.show(&lines);
-                None
-            }
-        }
-    }
-
-    /// Sends a push on to another client; false if that has gone.
-    pub fn redirect(&self, redirect: Redirect) -> bool {
-        let Some(card) = self.host.clients.find(redirect.client) else {
-            return false;
-        };
-        let shard = ShardId(card.thread.load(Relaxed));
-        match shard == self.shard_id {
-            true => self.hand_over(redirect),
-            false => self.peer(shard).address.do_send(HandOver(redirect)),
-        }
-        true
-    }
-
-    /// Gives a connection of this thread a push that was sent on to it.
-    pub fn hand_over(&self, Redirect { client, push }: Redirect) {
-        if let Some(connection) = self.connections.borrow().get(&client) {
-            connection.do_send(Deliver(push));
-        }
-    }
-
-    /// Does work for this thread's shard, in its order.
-    pub fn accept(&self, work: Work<ReplyTo>) {
-        let mut effects = Vec::new();
-        self.with_moment(|shard, moment| shard.accept(work, moment, &mut effects));
-        self.carry_out(effects);
-    }
-
     /// One slice of expiry.
     pub fn reclaim(&self) -> Reclaimed {
-        let mut effects = Vec::new();
-        let reclaimed = self.with_moment(|shard, moment| shard.reclaim(moment, &mut effects));
-        self.carry_out(effects);
+        let reclaimed = self.with_effects(|thread, effects| {
+            thread.with_moment(|shard, moment| shard.reclaim(moment, effects))
+        });
+        self.finish_turn();
         reclaimed
     }
 
@@ -265,70 +176,21 @@ impl Thread {
     }
 
     /// Looks at the shard or its measurements.
-    pub fn with_shard<R>(&self, look: impl FnOnce(&mut Shard<ReplyTo>) -> R) -> R {
+    pub fn with_shard<R>(&self, look: impl FnOnce(&mut Shard<ClientAddress>) -> R) -> R {
         look(&mut self.shard.borrow_mut())
     }
 
-    fn run_here(
-        &self,
-        batch: Box<Batch>,
-        now_micros: i64,
-        reply_to: impl Fn() -> ReplyTo,
-    ) -> Option<Answered> {
-        let (client, mut effects) = (batch.client, Vec::new());
-        let ran = self
-            .with_moment_at(now_micros, |shard, moment| shard.run(batch, &reply_to, moment, &mut effects));
-        let replies = match ran {
-            Ok(replies) => replies,
-            Err(batch) => {
-                self.accept(Work::Batch(batch, reply_to()));
-                return None;
-            }
-        };
-        let is_own = |effect: &mut Effect<ReplyTo>| matches!(effect, Effect::Push(_, listener, Push::Invalidate(_)) if *listener == client);
-        let own = effects.extract_if(.., is_own);
-        let invalidations = own
-            .filter_map(|effect| match effect {
-                Effect::Push(_, _, push) => Some(push),
-                _ => None,
-            })
-            .collect();
-        self.carry_out(effects);
-        Some(Answered { replies, invalidations })
-    }
-
-    fn carry_out(&self, effects: Vec<Effect<ReplyTo>>) {
-        for effect in effects {
-            match effect {
-                Effect::Reply(connection, replies) => connection.do_send(Answer(replies)),
-                Effect::Push(connection, _, push) => connection.do_send(Deliver(push)),
-                Effect::Pass(shard, work) => self.send(shard, work),
-            }
-        }
-    }
-
-    fn send(&self, shard: ShardId, work: Work<ReplyTo>) {
-        if shard == self.shard_id { self.accept(work) } else { self.peer(shard).send(work) }
-    }
-
-    fn peer(&self, shard: ShardId) -> &ShardPeer {
+    /// The way to another shard.
+    pub fn peer(&self, shard: ShardId) -> &ShardPeer {
         &self.shards.get().expect("shards are connected before the first connection")[shard.index()]
     }
 
-    fn with_moment<R>(&self, work: impl FnOnce(&mut Shard<ReplyTo>, &Moment<'_>) -> R) -> R {
-        self.with_moment_at(self.host.clock.now_micros(), work)
-    }
-
-    /// Works at a time that was read in this turn of the thread.
-    fn with_moment_at<R>(
-        &self,
-        now_micros: i64,
-        work: impl FnOnce(&mut Shard<ReplyTo>, &Moment<'_>) -> R,
-    ) -> R {
+    /// Has the shard work at this moment.
+    pub fn with_moment<R>(&self, work: impl FnOnce(&mut Shard<ClientAddress>, &Moment<'_>) -> R) -> R {
         self.refresh();
         let clock = &self.host.clock;
         let mut shard = self.shard.borrow_mut();
-        let now = UnixMillis(now_micros / 1_000);
+        let now = clock.now();
         let moment = Moment { now, host: &*self.host, stopwatch: &|| clock.nanos() };
         let result = work(&mut shard, &moment);
         let next = shard.next_reclaim();

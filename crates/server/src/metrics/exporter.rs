@@ -15,8 +15,8 @@ use tokio::sync::Mutex;
 use super::histogram::Histogram;
 use super::{METRICS, Metric, ShardSample, Source};
 use crate::host::ServerHost;
+use crate::inbox::ShardPeer;
 use crate::shard::{Measure, ShardActor};
-use crate::thread::ShardPeer;
 
 /// How long a scrape waits for a shard; one that does not answer keeps its last values.
 const MEASURE_TIMEOUT: Duration = Duration::from_millis(500);

@@ -21,7 +21,7 @@ struct Told {
 
 impl World {
     /// Delivers what a session sends off.
-    pub(super) fn dispatch(&mut self, id: ClientId, home: ShardId, delivery: Outgoing) -> Checked {
+    pub(super) fn dispatch(&mut self, id: ClientId, delivery: Outgoing) -> Checked {
         if let Outgoing::Batch(_, batch) | Outgoing::Joint(_, batch) = &delivery {
             if batch.calls.is_empty() {
                 return Err(format!("client {id}: a message without a call"));
@@ -31,75 +31,51 @@ impl World {
             }
         }
         match delivery {
-            Outgoing::Batch(shard, batch) if shard == home => self.run_at_home(id, home, batch),
-            Outgoing::Batch(shard, batch) => {
-                self.shard_mailboxes[shard.index()].push_back(Work::Batch(batch, id));
-                Ok(())
-            }
+            Outgoing::Batch(shard, batch) => self.deliver(shard, Work::Batch(batch, id)),
             Outgoing::Joint(shards, batch) => {
                 self.joints += 1;
                 let first = shards[0];
-                let work = Work::joint(shards, batch, id, self.laws.shards);
-                if first == home {
-                    return self.accept(first, work);
-                }
-                self.shard_mailboxes[first.index()].push_back(work);
-                Ok(())
+                self.deliver(first, Work::joint(shards, batch, id, self.laws.shards));
             }
             Outgoing::Unwatch(shards, client, flag) => {
-                self.deliver(shards[0], home, Work::Unwatch(shards, client, flag))
+                self.deliver(shards[0], Work::Unwatch(shards, client, flag));
             }
             Outgoing::Unsubscribe(client) => {
                 self.oracle.listeners.leave(client);
                 self.clients.get_mut(&client).into_iter().for_each(Client::forgive_messages);
-                self.deliver(ShardId(0), home, Work::Unsubscribe(client))
+                self.deliver(ShardId(0), Work::Unsubscribe(client));
             }
-            Outgoing::Monitor { .. } | Outgoing::Monitored(_) => Err(format!("client {id}: nobody monitors")),
+            Outgoing::Monitor { .. } | Outgoing::Monitored(_) => {
+                return Err(format!("client {id}: nobody monitors"));
+            }
         }
-    }
-
-    /// Work for a shard; it is done at once where it comes from the same thread.
-    fn deliver(&mut self, shard: ShardId, home: ShardId, work: Work<ClientId>) -> Checked {
-        if shard == home {
-            return self.accept(shard, work);
-        }
-        self.shard_mailboxes[shard.index()].push_back(work);
         Ok(())
     }
 
-    /// The short way to the shard on the session's own thread.
-    fn run_at_home(&mut self, id: ClientId, home: ShardId, batch: Box<Batch>) -> Checked {
-        let shard = &mut self.shards[home.index()];
-        let mut effects = Vec::new();
-        match with_moment(self.now_micros, &self.host, |moment| {
-            shard.run(batch, &|| id, moment, &mut effects)
-        }) {
-            Err(batch) => self.accept(home, Work::Batch(batch, id)),
-            Ok(replies) => {
-                let told = self.judge(id, &replies, effects)?;
-                self.tell(told);
-                if let Some(connection) = self.connections.get_mut(&id) {
-                    connection.session.accept(replies);
-                }
-                Ok(())
-            }
-        }
+    /// Work sets out to a shard, which does it in its turn.
+    fn deliver(&mut self, shard: ShardId, work: Work<ClientId>) {
+        self.shard_mailboxes[shard.index()].push_back(work);
     }
 
     pub(super) fn turn_any_shard(&mut self) -> Checked {
         let index = self.random.usize(..self.shards.len());
-        for _ in 0..self.random.usize(1..4) {
-            let Some(work) = self.shard_mailboxes[index].pop_front() else { return Ok(()) };
-            self.accept(ShardId(index as u16), work)?;
+        let mut left = self.random.usize(1..4).min(self.shard_mailboxes[index].len());
+        while left > 0 {
+            let mailbox = &mut self.shard_mailboxes[index];
+            // Only batches are judged together: what else there is changes what may be expected.
+            let batches = mailbox.iter().take_while(|work| matches!(work, Work::Batch(..))).count();
+            let works: Vec<_> = mailbox.drain(..batches.clamp(1, left)).collect();
+            left -= works.len();
+            self.accept(ShardId(index as u16), works)?;
         }
         Ok(())
     }
 
     /// A shard takes work; its effects are delivered.
-    pub(super) fn accept(&mut self, shard: ShardId, work: Work<ClientId>) -> Checked {
+    fn accept(&mut self, shard: ShardId, works: Vec<Work<ClientId>>) -> Checked {
         let mut effects = Vec::new();
         let receiver = &mut self.shards[shard.index()];
-        with_moment(self.now_micros, &self.host, |moment| receiver.accept(work, moment, &mut effects));
+        with_moment(self.now_micros, &self.host, |moment| receiver.accept_all(works, moment, &mut effects));
         // Whoever judges a reply looks for what is under way.
         let mut about_clients = Vec::new();
         for effect in effects {

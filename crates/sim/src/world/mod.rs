@@ -356,8 +356,7 @@ impl World {
         if session.waiting() > self.session_options.window {
             return Err(format!("client {id}: {} calls wait, more than the window", session.waiting()));
         }
-        let home = connection.home;
-        outgoing.into_iter().try_for_each(|delivery| self.dispatch(id, home, delivery))
+        outgoing.into_iter().try_for_each(|delivery| self.dispatch(id, delivery))
     }
 
     fn let_time_pass(&mut self) {
@@ -397,7 +396,7 @@ impl World {
         }
         self.oracle.listeners.hang_up(id);
         let farewell = connection.session.farewell();
-        farewell.into_iter().try_for_each(|delivery| self.dispatch(id, connection.home, delivery))
+        farewell.into_iter().try_for_each(|delivery| self.dispatch(id, delivery))
     }
 
     /// Plants the faults that are not in the way of a message.

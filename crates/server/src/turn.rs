@@ -1,0 +1,259 @@
+//! One turn of a thread's event loop: what its connections have decoded is gathered, and done together at the end.
+//!
+//! ```text
+//!  sockets that are ready:   read·decode   read·decode   read·decode …            the end of the turn
+//!                                 └─────────────┴─────────────┴──► gathered ──► other threads: one message each
+//!                                                                           ──► own shard: prefetch, run
+//!                                                                           ──► replies: one write a connection
+//! ```
+//!
+//! What other threads have sent is taken before anything is decoded that was read after it: a client that has its
+//! reply finds that whoever listens, on whatever thread, was told of the change before its next request there.
+//!
+//! With fifty clients that send one request at a time, a batch has one call. Run by itself, it waits for every line
+//! of memory that it touches, and the code it needs has been displaced by the kernel's. Gathered, such batches are
+//! as cheap as a pipeline, and threads exchange messages by the turn and not by the request.
+
+use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Poll, Waker};
+
+use mayfly_command::ShardId;
+use mayfly_engine::{Effect, Outgoing, Push, Redirect, Replies, Work};
+
+use crate::inbox::{ClientAddress, Inbox, Parcel};
+use crate::thread::Thread;
+use crate::wire::Wire;
+
+/// Calls that are gathered before they are done without waiting for the end of the turn: about as many as have
+/// their memory prefetched at once.
+const CALLS_MAX: usize = 128;
+
+/// What is gathered in a turn.
+pub struct Turn {
+    here: RefCell<Vec<Work<ClientAddress>>>,
+    calls: Cell<usize>,
+    /// What other threads get, by shard.
+    away: RefCell<Vec<Vec<Parcel>>>,
+    /// What other threads have sent.
+    inbox: Inbox,
+    /// Wires that something came for.
+    to_write: RefCell<Vec<Rc<RefCell<Wire>>>>,
+    effects: Cell<Vec<Effect<ClientAddress>>>,
+    /// Wakes [`Thread::end_turns`].
+    end: RefCell<Waker>,
+    /// It was woken.
+    is_ending: Cell<bool>,
+}
+
+impl Turn {
+    /// Nothing is gathered yet, on a thread beside so many others, which send here.
+    pub fn new(shards: u16, inbox: Inbox) -> Self {
+        Turn {
+            here: RefCell::default(),
+            calls: Cell::new(0),
+            away: RefCell::new((0..shards).map(|_| Vec::new()).collect()),
+            inbox,
+            to_write: RefCell::default(),
+            effects: Cell::default(),
+            end: RefCell::new(Waker::noop().clone()),
+            is_ending: Cell::new(false),
+        }
+    }
+
+    /// Messages from other threads that have not been taken.
+    pub fn inbox_depth(&self) -> u64 {
+        self.inbox.depth()
+    }
+
+    /// Whether so much is gathered that it is to be done at once.
+    pub fn is_full(&self) -> bool {
+        self.calls.get() >= CALLS_MAX
+    }
+}
+
+impl Thread {
+    /// Ends every turn in which something was gathered. Tasks have their turns in the order in which they were
+    /// woken, so this one comes behind all connections whose sockets were found ready together.
+    pub async fn end_turns(self: Rc<Self>) -> Infallible {
+        poll_fn(|task| {
+            self.turn.end.borrow_mut().clone_from(task.waker());
+            self.finish_turn();
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Takes what a session of this thread sends off.
+    pub fn gather(&self, outgoing: Outgoing, client: u64) {
+        let address = ClientAddress { thread: self.shard_id(), client };
+        match outgoing {
+            Outgoing::Batch(shard, batch) => {
+                self.turn.calls.set(self.turn.calls.get() + batch.calls.len());
+                self.send(shard, Work::Batch(batch, address));
+            }
+            Outgoing::Joint(shards, batch) => {
+                let first = shards[0];
+                self.send(first, Work::joint(shards, batch, address, self.router.shards()));
+            }
+            Outgoing::Unwatch(shards, client, flag) => {
+                self.send(shards[0], Work::Unwatch(shards, client, flag));
+            }
+            Outgoing::Unsubscribe(client) => self.send(ShardId(0), Work::Unsubscribe(client)),
+            Outgoing::Monitor { client, begins: true } => {
+                if let Some(connection) = self.connections.borrow().get(&client) {
+                    self.host.monitors.add(client, connection.address.clone());
+                }
+            }
+            Outgoing::Monitor { client, begins: false } => self.host.monitors.remove(client),
+            Outgoing::Monitored(lines) => self.host.monitors.show(&lines),
+        }
+        self.await_end();
+    }
+
+    /// Has a wire written to at the end of this turn.
+    pub fn note(&self, wire: Rc<RefCell<Wire>>) {
+        self.turn.to_write.borrow_mut().push(wire);
+        self.await_end();
+    }
+
+    /// Does what was gathered and what other threads have sent, and sends and writes what comes of it.
+    pub fn finish_turn(&self) {
+        // It needs no waking up to what it does now.
+        self.turn.is_ending.set(true);
+        self.turn.calls.set(0);
+        // The others can begin while this thread does its own part.
+        self.send_away();
+        self.receive();
+        loop {
+            let mut works = self.turn.here.take();
+            if works.is_empty() {
+                break;
+            }
+            self.with_effects(|thread, effects| {
+                thread.with_moment(|shard, moment| shard.accept_all(works.drain(..), moment, effects));
+            });
+            let mut here = self.turn.here.borrow_mut();
+            if here.is_empty() {
+                *here = works;
+            }
+        }
+        self.send_away();
+        let mut wires = self.turn.to_write.take();
+        for wire in wires.drain(..) {
+            wire.borrow_mut().write_now();
+        }
+        *self.turn.to_write.borrow_mut() = wires;
+        self.turn.is_ending.set(false);
+    }
+
+    /// Carries out the effects of some work.
+    pub fn with_effects<R>(&self, work: impl FnOnce(&Self, &mut Vec<Effect<ClientAddress>>) -> R) -> R {
+        let mut effects = self.turn.effects.take();
+        let result = work(self, &mut effects);
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Reply(to, replies) if to.thread == self.shard_id() => {
+                    self.hand_replies(to.client, replies);
+                }
+                Effect::Reply(to, replies) if replies.lane == self.router.shards() => {
+                    self.put_in_order(to.thread, Parcel::Replies(to.client, replies));
+                }
+                Effect::Reply(to, replies) => self.put(to.thread, Parcel::Replies(to.client, replies)),
+                Effect::Push(to, _, push) => self.push(to, push),
+                Effect::Pass(shard, work) => self.send(shard, work),
+            }
+        }
+        self.turn.effects.set(effects);
+        result
+    }
+
+    fn await_end(&self) {
+        if !self.turn.is_ending.replace(true) {
+            self.turn.end.borrow().wake_by_ref();
+        }
+    }
+
+    /// Takes what other threads have sent.
+    pub fn receive(&self) {
+        for parcel in self.turn.inbox.take() {
+            match parcel {
+                Parcel::Work(work) => self.turn.here.borrow_mut().push(work),
+                Parcel::Replies(client, replies) => self.hand_replies(client, replies),
+                Parcel::Push(client, push) => self.hand_push(client, push),
+            }
+        }
+    }
+
+    fn send(&self, shard: ShardId, work: Work<ClientAddress>) {
+        match work {
+            work if shard == self.shard_id() => self.turn.here.borrow_mut().push(work),
+            Work::Batch(..) => self.put(shard, Parcel::Work(work)),
+            work => self.put_in_order(shard, Parcel::Work(work)),
+        }
+    }
+
+    fn push(&self, to: ClientAddress, push: Push) {
+        if to.thread == self.shard_id() {
+            self.hand_push(to.client, push);
+        } else {
+            self.put_in_order(to.thread, Parcel::Push(to.client, push));
+        }
+    }
+
+    fn put(&self, thread: ShardId, parcel: Parcel) {
+        self.turn.away.borrow_mut()[thread.index()].push(parcel);
+    }
+
+    /// Sends a parcel that what comes later, to whatever thread, must not overtake, nor it what came before.
+    fn put_in_order(&self, thread: ShardId, parcel: Parcel) {
+        self.send_away();
+        self.put(thread, parcel);
+        self.send_away();
+    }
+
+    fn send_away(&self) {
+        for (shard, parcels) in self.turn.away.borrow_mut().iter_mut().enumerate() {
+            if !parcels.is_empty() {
+                self.peer(ShardId(shard as u16)).send(std::mem::take(parcels));
+            }
+        }
+    }
+
+    fn hand_replies(&self, client: u64, replies: Box<Replies>) {
+        if let Some(wire) = self.wire(client)
+            && wire.borrow_mut().accept(replies)
+        {
+            self.note(wire);
+        }
+    }
+
+    fn hand_push(&self, client: u64, push: Push) {
+        let Some(wire) = self.wire(client) else { return };
+        let (is_new, redirect) = wire.borrow_mut().push(push);
+        if let Some(redirect) = redirect
+            && !self.redirect(redirect)
+        {
+            wire.borrow_mut().redirect_is_broken();
+        }
+        if is_new {
+            self.note(wire);
+        }
+    }
+
+    /// Sends a push on to another client; false if that has gone.
+    fn redirect(&self, Redirect { client, push }: Redirect) -> bool {
+        let Some(card) = self.host.clients.find(client) else {
+            return false;
+        };
+        self.push(ClientAddress { thread: ShardId(card.thread.load(Relaxed)), client }, push);
+        true
+    }
+
+    fn wire(&self, client: u64) -> Option<Rc<RefCell<Wire>>> {
+        self.connections.borrow().get(&client).map(|connection| Rc::clone(&connection.wire))
+    }
+}
