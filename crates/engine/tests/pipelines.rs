@@ -5,12 +5,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use mayfly_command::{ClientCard, ClientState, Host, HostFacts, Router, ShardId};
+use mayfly_command::{ClientCard, ClientState, Host, HostFacts, Pause, Router, ShardId};
 use mayfly_engine::{
     Batch, Effect, EventClasses, Moment, Outgoing, Pauses, Push, Session, SessionOptions, Shard,
     ShardOptions, SharedEventClasses, Surroundings, ThreadCounters, Work,
 };
-use mayfly_resp::ReplyReader;
+use mayfly_resp::{Protocol, ReplyReader, ReplyWriter};
 use mayfly_store::{Key, KeyHasher, UnixMillis};
 
 const NOW: UnixMillis = UnixMillis(1_767_225_600_000);
@@ -53,6 +53,8 @@ struct Fixture {
     counters: Arc<ThreadCounters>,
     events: SharedEventClasses,
     sent: VecDeque<Outgoing>,
+    is_monitored: bool,
+    pauses: Pauses,
 }
 
 fn options() -> SessionOptions {
@@ -78,21 +80,21 @@ impl Fixture {
             counters,
             events: shard_options.events,
             sent: VecDeque::new(),
+            is_monitored: false,
+            pauses: Pauses::default(),
         }
     }
 
-    /// The client sends inline requests; the session decodes what it may. Returns how many messages it sends off.
+    /// The client sends requests; the session decodes what it may. Returns how many messages it sends off.
     fn feed(&mut self, lines: &[&str]) -> usize {
-        for line in lines {
-            self.input.extend_from_slice(format!("{line}\r\n").as_bytes());
-        }
+        self.input.extend_from_slice(&encoded(lines));
         let surroundings = Surroundings {
             host: &self.host,
             now_micros: NOW.0 * 1_000,
             stopwatch: &|| 0,
             counters: &self.counters,
-            is_monitored: false,
-            pauses: &Pauses::default(),
+            is_monitored: self.is_monitored,
+            pauses: &self.pauses,
         };
         let mut outgoing = Vec::new();
         self.session.feed(&mut self.input, &surroundings, &mut outgoing);
@@ -171,6 +173,16 @@ impl Fixture {
     }
 }
 
+fn encoded(lines: &[&str]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut requests = ReplyWriter::new(&mut bytes, Protocol::Resp2);
+    for line in lines {
+        requests.array(line.split(' ').count());
+        line.split(' ').for_each(|word| requests.bulk(word.as_bytes()));
+    }
+    bytes
+}
+
 fn batch(delivery: Option<Outgoing>) -> Box<Batch> {
     match delivery {
         Some(Outgoing::Batch(_, batch) | Outgoing::Joint(_, batch)) => batch,
@@ -202,7 +214,7 @@ fn a_full_window_stops_decoding_until_a_reply_has_left() {
     let lines = ["HSET first 1 1", "HSET first 2 2", "PING", "HSET first 4 4", "HLEN first"];
     fixture.feed(&lines);
     assert_eq!((fixture.session.waiting(), fixture.session.may_decode()), (3, false));
-    assert_eq!(fixture.input, "HSET first 4 4\r\nHLEN first\r\n");
+    assert_eq!(fixture.input, encoded(&["HSET first 4 4", "HLEN first"]));
     fixture.deliver();
     // The replies have come; what counts is that they have left.
     assert!(!fixture.session.may_decode());
@@ -242,7 +254,7 @@ fn a_joint_carries_at_most_64_calls() {
     lines.extend(["HLEN first"; 70]);
     fixture.feed(&lines);
     assert_eq!(batch(fixture.sent.pop_back()).calls.len(), 64);
-    assert_eq!(fixture.input.len(), 7 * "HLEN first\r\n".len());
+    assert_eq!(fixture.input, encoded(&["HLEN first"; 7]));
 }
 
 #[test]
@@ -302,7 +314,8 @@ fn quit_in_a_pipeline_is_answered_last() {
 #[test]
 fn a_protocol_error_comes_behind_the_replies_to_what_was_right() {
     let mut fixture = Fixture::new("", options());
-    fixture.feed(&["HSET first f 1", "EXISTS first second", "*1", "PING", "PING"]);
+    fixture.input.extend_from_slice(b"HSET first f 1\r\nEXISTS first second\r\n*1\r\nPING\r\n");
+    fixture.feed(&["PING"]);
     fixture.deliver();
     assert_eq!(
         fixture.replies(),
@@ -336,6 +349,31 @@ fn what_a_request_changes_of_the_session_holds_from_the_next_one_on() {
     );
     let replies = fixture.talk(&["SELECT 0", "HGETALL first", "HELLO 3", "HGETALL first"]);
     assert_eq!([&replies[1], &replies[3]], ["1) \"f\"\n2) \"1\"", "1# \"f\" => \"1\""]);
+}
+
+/// The second of two requests alike goes a short way through the session.
+#[test]
+fn a_request_like_the_one_before_it_is_shown_held_and_muted_as_any_other() {
+    let mut fixture = Fixture::new("", options());
+    assert_eq!(fixture.talk(&["HSET first f 1", "HSET second f 1"]), ["(integer) 1", "(integer) 1"]);
+    fixture.is_monitored = true;
+    fixture.feed(&["HSET first f 2", "HSET first f 3"]);
+    let lines = fixture.sent.iter().find_map(|sent| match sent {
+        Outgoing::Monitored(lines) => Some(lines),
+        _ => None,
+    });
+    assert_eq!(lines.map(|lines| lines.iter().filter(|byte| **byte == b'\n').count()), Some(2));
+    fixture.is_monitored = false;
+    fixture.deliver();
+    assert_eq!(fixture.replies(), ["(integer) 0", "(integer) 0"]);
+    fixture.pauses.begin(NOW, UnixMillis(NOW.0 + 1), Pause::Writes);
+    assert_eq!(fixture.feed(&["HSET first f 4"]), 0);
+    assert_eq!(fixture.session.held_until(), Some(UnixMillis(NOW.0 + 1)));
+    fixture.pauses.end();
+    fixture.session.resume();
+    assert_eq!(fixture.talk(&["HSET first f 5", "CLIENT REPLY OFF"]), ["(integer) 0", "(integer) 0"]);
+    assert!(fixture.talk(&["HSET first f 6", "HSET first f 7", "HSET second f 8"]).is_empty());
+    assert_eq!(fixture.talk(&["CLIENT REPLY ON", "HGET first f", "HGET second f"]), ["OK", "\"7\"", "\"8\""]);
 }
 
 #[test]

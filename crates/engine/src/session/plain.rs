@@ -11,14 +11,14 @@ use crate::batch::CallKind;
 use crate::meter::Meter;
 
 impl Session {
-    /// Whether requests may be decoded, and mean no more than they say: nothing is queued, held, muted, remembered
-    /// or shown to others.
+    /// Whether requests may be decoded, and mean no more than they say: nothing is queued, held, muted or shown
+    /// to others.
     pub(super) fn is_plain(&self, surroundings: &Surroundings<'_>) -> bool {
         let now = UnixMillis(surroundings.now_micros / 1_000);
         self.may_decode()
             && self.client.authenticated
             && self.client.reply_mode == ReplyMode::On
-            && self.client.tracking.is_none()
+            && !self.is_caching()
             && self.subscriptions == 0
             && self.transaction.is_none()
             && self.joint.is_none()
