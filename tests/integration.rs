@@ -27,3 +27,4 @@ mod start;
 mod tracking;
 mod transactions;
 mod transcript;
+mod transfer;

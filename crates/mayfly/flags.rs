@@ -17,6 +17,7 @@ Examples:
   mayfly --print-config > mayfly.toml       a commented file to begin with
   mayfly --config mayfly.toml --check-config
   mayfly check /var/lib/mayfly              whether a data folder can be loaded
+  mayfly import dump.rdb                    hashes of a Redis into the Mayfly that runs here
 
 Environment:
   MAYFLY_CONFIG           the file, if --config is not given
@@ -39,12 +40,33 @@ Exit codes:
   1  it is damaged
   2  wrong flags, or nothing there that could be checked";
 
+const AFTER_IMPORT_HELP: &str = "\
+Examples:
+  mayfly import dump.rdb --dry-run                  what is in the file
+  mayfly import dump.rdb                            into the Mayfly of this machine
+  mayfly import redis://:secret@old:6379 --to new:6379 --state copy.state
+
+Exit codes:
+  0  all that was asked for is there
+  1  stopped; what was imported until then stays
+  2  wrong flags or settings";
+
+const AFTER_EXPORT_HELP: &str = "\
+Examples:
+  mayfly export dump.rdb                            from the Mayfly of this machine
+  mayfly export dump.rdb --from redis://:secret@cache:6379/0 --match 'session:*'
+
+Exit codes:
+  0  the file is whole and on the disk
+  1  stopped; a file that was there is as it was
+  2  wrong flags or settings";
+
 /// A server for hashes that expire: Redis protocol, whole-hash TTLs, on time.
 #[derive(Debug, Parser)]
 #[command(name = "mayfly", version, after_help = AFTER_HELP)]
 pub struct Flags {
     /// Read settings from this file.
-    #[arg(long, value_name = "FILE", env = "MAYFLY_CONFIG", hide_env = true)]
+    #[arg(long, value_name = "FILE", env = "MAYFLY_CONFIG", hide_env = true, global = true)]
     pub config: Option<PathBuf>,
 
     /// Check flags, environment and file, say OK or what is wrong, and exit.
@@ -75,6 +97,10 @@ pub struct Flags {
 pub enum Action {
     /// Tell whether a data folder, or a file of one, can be loaded.
     Check(CheckFlags),
+    /// Take hashes from an RDB file or a running Redis, Valkey or Mayfly into a running Mayfly.
+    Import(ImportFlags),
+    /// Write the hashes of a running Mayfly, Redis or Valkey to an RDB file.
+    Export(ExportFlags),
 }
 
 /// The flags of `mayfly check`.
@@ -87,6 +113,57 @@ pub struct CheckFlags {
     /// Make the folder loadable: keep what lies before a damage, move the rest aside to *.damaged files.
     #[arg(long)]
     pub repair: bool,
+}
+
+/// The flags of `mayfly import`.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_IMPORT_HELP)]
+pub struct ImportFlags {
+    /// An RDB file, or redis://[user:password@]host[:port][/database]
+    pub source: String,
+    /// The Mayfly to import into: host[:port] or redis://[user:password@]host[:port]; by default the one of this
+    /// machine with the settings' port and password.
+    #[arg(long, value_name = "ADDRESS")]
+    pub to: Option<String>,
+    /// Replace keys that exist.
+    #[arg(long, conflicts_with = "skip_existing")]
+    pub replace: bool,
+    /// Leave keys that exist as they are. Without either, an existing key stops the import.
+    #[arg(long)]
+    pub skip_existing: bool,
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Read and count only.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Keep in FILE how far a copy from a server is, and go on from there.
+    #[arg(long, value_name = "FILE")]
+    pub state: Option<PathBuf>,
+}
+
+/// The flags of `mayfly export`.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_EXPORT_HELP)]
+pub struct ExportFlags {
+    /// The RDB file to write; one that is there is replaced once the new one is whole.
+    pub file: PathBuf,
+    /// The server to export: host[:port] or redis://[user:password@]host[:port][/database]; by default the one of
+    /// this machine with the settings' port and password.
+    #[arg(long, value_name = "ADDRESS")]
+    pub from: Option<String>,
+    #[command(flatten)]
+    pub selection: Selection,
+}
+
+/// Which keys.
+#[derive(Debug, Args)]
+pub struct Selection {
+    /// Only keys of these databases.
+    #[arg(long, value_name = "NUMBER,...", value_delimiter = ',')]
+    pub databases: Option<Vec<u64>>,
+    /// Only keys whose name matches, as in KEYS.
+    #[arg(long = "match", value_name = "PATTERN")]
+    pub pattern: Option<String>,
 }
 
 /// Why there is nothing to run.

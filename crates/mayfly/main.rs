@@ -1,12 +1,14 @@
 //! The `mayfly` binary: flags → config → run → exit code.
 //!
-//! The flags are in `flags.rs`, the log in `log.rs`, `mayfly check` in `check.rs`. What a setting means and which one wins is in
-//! `crates/config`, everything that happens while the server runs in `crates/server`.
+//! The flags are in `flags.rs`, the log in `log.rs`, `mayfly check` in `check.rs`, `mayfly import` and `mayfly export`
+//! in `transfer.rs`. What a setting means and which one wins is in `crates/config`, everything that happens while the
+//! server runs in `crates/server`.
 
 mod check;
 mod flags;
 mod log;
 mod panic;
+mod transfer;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -35,7 +37,12 @@ fn main() -> ExitCode {
     match load(&flags) {
         Ok(loaded) if flags.check_config => print(&format!("OK: {}\n", loaded.source)),
         Ok(loaded) if flags.print_config => print(&loaded.render_toml()),
-        Ok(loaded) => start(loaded),
+        Ok(loaded) => match &flags.action {
+            // A check needs no settings, and has run above.
+            None | Some(Action::Check(_)) => start(loaded),
+            Some(Action::Import(flags)) => transfer::import(flags, &loaded.config),
+            Some(Action::Export(flags)) => transfer::export(flags, &loaded.config),
+        },
         Err(error) => complain(if flags.check_config { FAILED } else { MISCONFIGURED }, &error.to_string()),
     }
 }
