@@ -26,6 +26,7 @@ mod connection;
 mod error;
 mod host;
 mod http;
+mod huge_pages;
 mod inbox;
 mod lingering;
 mod listener;
@@ -67,7 +68,7 @@ pub type SetLogLevel = Box<dyn Fn(Level) + Send + Sync>;
 /// # Errors
 /// What keeps it from starting; see [`StartError`].
 pub fn run(loaded: Loaded, set_log_level: SetLogLevel) -> Result<(), StartError> {
-    system::prepare(&loaded.config.server);
+    let _huge_pages = system::prepare(&loaded.config.server);
     // Taken before any thread is started, so that a taken port leaves nothing behind.
     let client_listeners = listener::bind_clients(&loaded)?;
     let metrics_listener = match loaded.config.metrics.enabled {

@@ -5,11 +5,14 @@ use mayfly_config::ServerConfig;
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use crate::huge_pages::HugePages;
+
 /// Descriptors for everything but clients: listeners, runtimes, log.
 const DESCRIPTORS_BESIDE_CLIENTS: u64 = 128;
 
-/// Prepares the process; to be called before the first thread starts.
-pub fn prepare(config: &ServerConfig) {
+/// Prepares the process; to be called before the first thread starts. What it gives is to be kept while the server
+/// runs.
+pub fn prepare(config: &ServerConfig) -> Option<HugePages> {
     if !config.huge_pages
         && let Err(error) = prctl::set_thp_disable(true)
     {
@@ -19,6 +22,11 @@ pub fn prepare(config: &ServerConfig) {
         let connections_max = config.connections_max;
         tracing::warn!(fits, connections_max, "the limit of open files is below server.connections_max");
     }
+    if !config.huge_pages {
+        return None;
+    }
+    let started = HugePages::start();
+    started.inspect_err(|error| tracing::warn!(%error, "memory stays in small pages")).ok()
 }
 
 /// Raises the limit of open files so that so many clients fit, as far as the hard limit allows.
