@@ -101,9 +101,15 @@ fn a_damaged_file_by_itself_and_a_damaged_manifest_are_told() {
 
     change(&folder.path().join("manifest"), |bytes| bytes[0] ^= 1);
     let finished = check(folder.path(), &[]);
-    let line =
-        format!("mayfly: {}: manifest: damaged at byte 0: its checksum is wrong\n", folder.path().display());
+    let line = format!(
+        "mayfly: {}: manifest: damaged at byte 0: its checksum is wrong; with --repair, it is restored from its copy\n",
+        folder.path().display()
+    );
     assert_eq!((finished.code, finished.stderr), (1, line));
+    let finished = check(folder.path(), &["--repair"]);
+    assert_eq!((finished.code, finished.stderr.as_str()), (0, ""));
+    assert!(finished.stdout.starts_with("manifest restored from its copy\n"), "{}", finished.stdout);
+    assert_eq!(check(folder.path(), &[]).code, 0);
 }
 
 #[test]

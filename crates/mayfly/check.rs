@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use mayfly_persistence::check::{self, Checked, Finding, Report};
-use mayfly_persistence::{Folder, RealDisk};
+use mayfly_persistence::{Folder, LoadError, RealDisk};
 
 use crate::flags::CheckFlags;
 use crate::{FAILED, MISCONFIGURED, complain, print};
@@ -58,9 +58,17 @@ fn folder(path: &Path, repair: bool) -> Result<(String, bool), Refused> {
     if !check::is_data_folder(&disk).map_err(|error| failed(&error))? {
         return Err((MISCONFIGURED, "there is no data of Mayfly in this folder".into()));
     }
-    let mut folder = Folder::open(disk).map_err(|error| failed(&error))?;
+    let opened =
+        if repair { Folder::open_for_repair(disk) } else { Folder::open(disk).map(|folder| (folder, false)) };
+    let (mut folder, is_restored) = opened.map_err(|error| match error {
+        LoadError::Damage(_) | LoadError::Missing(_) if !repair => {
+            (FAILED, format!("{error}; with --repair, it is restored from its copy"))
+        }
+        _ => failed(&error),
+    })?;
     let report = check::check(&folder).map_err(|error| failed(&error))?;
-    let mut text = render(&report);
+    let mut text = String::from(if is_restored { "manifest restored from its copy\n" } else { "" });
+    text += &render(&report);
     if !repair || report.is_loadable() {
         return Ok((text, report.is_loadable()));
     }

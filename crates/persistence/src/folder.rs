@@ -4,7 +4,7 @@ use crate::disk::{Disk, remove_if_there};
 use crate::error::{LoadError, Tried, Trouble};
 use crate::log::{LogReader, LogStart, LogWriter};
 use crate::manifest::Manifest;
-use crate::names::{LOCK, Name};
+use crate::names::{LOCK, MANIFEST, MANIFEST_COPY, Name};
 use crate::snapshot::{Part, SnapshotReader};
 
 /// A data folder that this process has for itself for as long as this lives.
@@ -22,8 +22,11 @@ impl<D: Disk> Folder<D> {
     /// Takes a folder and reads its manifest. Nothing in it is changed, but for the lock.
     pub fn open(disk: D) -> Result<Self, LoadError> {
         let lock = disk.lock(LOCK).tried("lock", LOCK)?.ok_or(LoadError::InUse)?;
-        let manifest = Manifest::read(&disk)?;
-        let manifest = manifest.unwrap_or_else(|| Manifest::new(0, LogStart::FIRST, Vec::new()));
+        let manifest = match Manifest::read(&disk, MANIFEST)? {
+            Some(manifest) => manifest,
+            None if is_new(&disk)? => Manifest::new(0, LogStart::FIRST, Vec::new()),
+            None => return Err(LoadError::Missing(MANIFEST.to_owned())),
+        };
         let mut folder =
             Folder { disk, _lock: lock, last_generation: manifest.generation, manifest, is_uncertain: false };
         for name in folder.strays()? {
@@ -32,6 +35,26 @@ impl<D: Disk> Folder<D> {
             }
         }
         Ok(folder)
+    }
+
+    /// Takes a folder for a repair. Where its manifest is damaged or lost, the copy takes its place, if all files are there
+    /// that it names. Says whether it did.
+    pub fn open_for_repair(disk: D) -> Result<(Self, bool), LoadError> {
+        let refused = match Self::open(disk.clone()) {
+            Err(refused @ (LoadError::Damage(_) | LoadError::Missing(_))) => refused,
+            other => return other.map(|folder| (folder, false)),
+        };
+        let lock = disk.lock(LOCK).tried("lock", LOCK)?.ok_or(LoadError::InUse)?;
+        let Ok(Some(copy)) = Manifest::read(&disk, MANIFEST_COPY) else {
+            return Err(refused);
+        };
+        let last_generation = copy.generation;
+        let mut folder = Folder { disk, _lock: lock, manifest: copy, last_generation, is_uncertain: false };
+        if !folder.has_its_files()? {
+            return Err(refused);
+        }
+        folder.replace_manifest(folder.manifest.clone())?;
+        Ok((folder, true))
     }
 
     /// The disk it is on.
@@ -81,11 +104,12 @@ impl<D: Disk> Folder<D> {
         self.last_generation
     }
 
-    /// Makes a snapshot that count, whose parts are finished, together with the log from where it was rotated before the
-    /// first slice; the log is synced first. What they replace is removed.
+    /// Makes a snapshot count whose parts are finished, together with the log from where it was rotated before the first
+    /// slice; the log is synced first. What they replace is removed. There is one snapshot at a time: parts of any other
+    /// are removed too.
     ///
-    /// After an error the old snapshot and the whole log still count, or the new ones: the next start finds out, and no
-    /// file of either is removed before.
+    /// After an error the old snapshot and the whole log count as before and the new parts are removed; or, where the
+    /// error came late, the next start finds the old or the new ones, and no file of either is removed until then.
     pub fn commit(
         &mut self,
         generation: u64,
@@ -93,27 +117,50 @@ impl<D: Disk> Folder<D> {
         start: LogStart,
         log: &mut LogWriter<D>,
     ) -> Result<(), Trouble> {
+        let result = self.try_commit(Manifest::new(generation, start, parts), log);
+        // What cannot be removed now is a stray for the next time.
+        let _ = self.remove_strays();
+        result
+    }
+
+    fn try_commit(&mut self, manifest: Manifest, log: &mut LogWriter<D>) -> Result<(), Trouble> {
         log.sync()?;
         self.disk.sync_folder().tried("sync", "the folder")?;
-        self.replace_manifest(Manifest::new(generation, start, parts))?;
-        // The snapshot counts; what cannot be removed now is a stray for the next time.
-        let _ = self.remove_strays();
-        Ok(())
+        self.replace_manifest(manifest)
     }
 
     /// Puts another manifest in place of the one there is.
     pub(crate) fn replace_manifest(&mut self, manifest: Manifest) -> Result<(), Trouble> {
+        manifest.prepare(&self.disk)?;
         self.is_uncertain = true;
-        manifest.write(&self.disk)?;
+        Manifest::publish(&self.disk, MANIFEST)?;
         self.is_uncertain = false;
+        // It counts. Without a copy, or with an old one, there is only less to repair it from.
+        let _ = manifest.prepare(&self.disk).and_then(|()| Manifest::publish(&self.disk, MANIFEST_COPY));
         self.last_generation = self.last_generation.max(manifest.generation);
         self.manifest = manifest;
         Ok(())
     }
 
+    /// Whether all files are there that its manifest names, each as far as its front and its length say.
+    fn has_its_files(&self) -> Result<bool, LoadError> {
+        for part in &self.manifest.snapshot {
+            match self.read_snapshot(*part) {
+                Ok(reader) if reader.has_its_length() => {}
+                Err(LoadError::Trouble(trouble)) => return Err(trouble.into()),
+                _ => return Ok(false),
+            }
+        }
+        match self.read_log() {
+            Ok(_) => Ok(true),
+            Err(LoadError::Trouble(trouble)) => Err(trouble.into()),
+            Err(_) => Ok(false),
+        }
+    }
+
     fn counts(&self, name: Name) -> bool {
         match name {
-            Name::Manifest => true,
+            Name::Manifest | Name::ManifestCopy => true,
             Name::ManifestNew => false,
             Name::Log(number) => number >= self.manifest.log.segment,
             Name::Snapshot { generation, part } => {
@@ -122,4 +169,12 @@ impl<D: Disk> Folder<D> {
             }
         }
     }
+}
+
+/// Whether a folder without a manifest never had one: its log is whole then, from the first segment on.
+fn is_new(disk: &impl Disk) -> Result<bool, Trouble> {
+    let names = disk.list().tried("list", "the folder")?;
+    let ours: Vec<_> = names.iter().filter_map(|name| Name::parse(name)).collect();
+    let has_data = ours.iter().any(|name| matches!(name, Name::Log(_) | Name::Snapshot { .. }));
+    Ok(!ours.contains(&Name::ManifestCopy) && (!has_data || ours.contains(&Name::Log(1))))
 }

@@ -162,6 +162,8 @@ impl<F: DiskFile> Frames<F> {
         let left = self.length - self.offset;
         let end = wanted.max(usize::try_from(left).unwrap_or(usize::MAX).min(READ_BYTES));
         self.buffer.resize(end, 0);
+        // What one long record took is given back behind it.
+        self.buffer.shrink_to(4 * READ_BYTES);
         let count = read_full(&self.file, self.offset + there as u64, &mut self.buffer[there..])?;
         self.buffer.truncate(there + count);
         Ok(())

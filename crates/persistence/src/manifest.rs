@@ -16,14 +16,15 @@
 //!  # crc32c 8a2f01bb
 //! ```
 //!
-//! It is replaced atomically: the new one is written beside it, synced, renamed over it, and the folder synced.
+//! It is replaced atomically: the new one is written beside it, synced, renamed over it, and the folder synced. Then a copy
+//! is replaced in the same way, from which a repair restores a manifest that is lost or damaged.
 
 use serde::{Deserialize, Serialize};
 
 use crate::disk::{Disk, DiskFile, read_full, remove_if_there};
 use crate::error::{LoadError, Tried, Trouble, damage};
 use crate::log::LogStart;
-use crate::names::{MANIFEST, MANIFEST_NEW};
+use crate::names::MANIFEST_NEW;
 use crate::snapshot::Part;
 
 /// The version of this text.
@@ -54,30 +55,35 @@ impl Manifest {
         Manifest { version: VERSION, generation, log, snapshot }
     }
 
-    /// Reads that of a folder; `None` where there is none.
-    pub(crate) fn read(disk: &impl Disk) -> Result<Option<Self>, LoadError> {
-        let file = match disk.open(MANIFEST) {
+    /// Reads that of a folder, or the copy of it; `None` where there is none.
+    pub(crate) fn read(disk: &impl Disk, name: &str) -> Result<Option<Self>, LoadError> {
+        let file = match disk.open(name) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            other => other.tried("open", MANIFEST)?,
+            other => other.tried("open", name)?,
         };
-        let length = file.length().tried("read", MANIFEST)?;
+        let length = file.length().tried("read", name)?;
         if length > MANIFEST_BYTES_MAX {
-            return Err(damage(MANIFEST, MANIFEST_BYTES_MAX, "it is too long").into());
+            return Err(damage(name, MANIFEST_BYTES_MAX, "it is too long").into());
         }
         let mut bytes = vec![0; length as usize];
-        let count = read_full(&file, 0, &mut bytes).tried("read", MANIFEST)?;
+        let count = read_full(&file, 0, &mut bytes).tried("read", name)?;
         bytes.truncate(count);
-        Self::parse(&bytes).map(Some).map_err(|what| damage(MANIFEST, 0, what).into())
+        Self::parse(&bytes).map(Some).map_err(|what| damage(name, 0, what).into())
     }
 
-    /// Replaces that of a folder. After an error either of the two may be found by the next start.
-    pub(crate) fn write(&self, disk: &impl Disk) -> Result<(), Trouble> {
+    /// Writes it beside the one that counts.
+    pub(crate) fn prepare(&self, disk: &impl Disk) -> Result<(), Trouble> {
         remove_if_there(disk, MANIFEST_NEW).tried("remove", MANIFEST_NEW)?;
         let mut file = disk.create(MANIFEST_NEW).tried("create", MANIFEST_NEW)?;
         file.write_at(0, self.render().as_bytes()).tried("write", MANIFEST_NEW)?;
-        file.sync().tried("sync", MANIFEST_NEW)?;
-        disk.rename(MANIFEST_NEW, MANIFEST).tried("rename", MANIFEST_NEW)?;
-        disk.sync_folder().tried("sync the folder of", MANIFEST)
+        file.sync().tried("sync", MANIFEST_NEW)
+    }
+
+    /// Puts what was prepared in the place of a manifest. After an error either of the two may be found by the next
+    /// start.
+    pub(crate) fn publish(disk: &impl Disk, name: &str) -> Result<(), Trouble> {
+        disk.rename(MANIFEST_NEW, name).tried("rename", MANIFEST_NEW)?;
+        disk.sync_folder().tried("sync the folder of", name)
     }
 
     fn render(&self) -> String {

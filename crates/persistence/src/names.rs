@@ -3,6 +3,7 @@
 //! ```text
 //!  lock                           held by the process that uses the folder
 //!  manifest                       which of the others count
+//!  manifest.copy                  the same once more, for a repair
 //!  manifest.new                   the next one, being written
 //!  log-00000007.mayfly            segment 7 of the log
 //!  snapshot-00000003-001.mayfly   part 1 of snapshot 3
@@ -11,12 +12,14 @@
 
 pub(crate) const LOCK: &str = "lock";
 pub(crate) const MANIFEST: &str = "manifest";
+pub(crate) const MANIFEST_COPY: &str = "manifest.copy";
 pub(crate) const MANIFEST_NEW: &str = "manifest.new";
 
 /// What a file is by its name.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Name {
     Manifest,
+    ManifestCopy,
     ManifestNew,
     Log(u64),
     Snapshot { generation: u64, part: u64 },
@@ -27,6 +30,7 @@ impl Name {
     pub fn parse(name: &str) -> Option<Self> {
         let parsed = match name {
             MANIFEST => Name::Manifest,
+            MANIFEST_COPY => Name::ManifestCopy,
             MANIFEST_NEW => Name::ManifestNew,
             _ => {
                 let stem = name.strip_suffix(".mayfly")?;
@@ -47,6 +51,7 @@ impl std::fmt::Display for Name {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Name::Manifest => f.write_str(MANIFEST),
+            Name::ManifestCopy => f.write_str(MANIFEST_COPY),
             Name::ManifestNew => f.write_str(MANIFEST_NEW),
             Name::Log(number) => write!(f, "log-{number:08}.mayfly"),
             Name::Snapshot { generation, part } => write!(f, "snapshot-{generation:08}-{part:03}.mayfly"),
@@ -61,7 +66,8 @@ mod tests {
     #[test]
     fn names_are_read_as_they_are_written_and_no_others() {
         let snapshot = Name::Snapshot { generation: 3, part: 1_000 };
-        for name in [Name::Manifest, Name::ManifestNew, Name::Log(7), Name::Log(123_456_789), snapshot] {
+        let manifests = [Name::Manifest, Name::ManifestCopy, Name::ManifestNew];
+        for name in manifests.into_iter().chain([Name::Log(7), Name::Log(123_456_789), snapshot]) {
             assert_eq!(Name::parse(&name.to_string()), Some(name));
         }
         for other in

@@ -192,6 +192,11 @@ impl<D: Disk> SnapshotReader<D> {
         Err(damage(&self.name, self.frames.offset(), what).into())
     }
 
+    /// Whether the file is as long as the manifest says.
+    pub(crate) fn has_its_length(&self) -> bool {
+        self.frames.length() == self.part.bytes
+    }
+
     /// Says what is wrong with the record that was read last; it counts no more.
     pub(crate) fn refuse(&mut self, what: String) -> Damage {
         self.records -= 1;

@@ -184,10 +184,34 @@ fn a_file_that_is_missing_is_named_and_a_repair_goes_on_without_it() {
         assert!(repaired.report.is_loadable());
         assert_eq!(load(&disk), Ok(kept));
     }
-    // The segments before the snapshot are gone, so a lost manifest shows.
-    let disk = folder_with_snapshot();
-    disk.remove("manifest").unwrap();
-    assert_eq!(load(&disk), Err(LoadError::Missing("log-00000001.mayfly".into())));
+}
+
+#[test]
+fn a_manifest_that_is_lost_or_damaged_is_noticed_and_restored_from_its_copy() {
+    let lose: fn(&MemoryDisk) = |disk| disk.remove("manifest").unwrap();
+    let damage: fn(&MemoryDisk) = |disk| change(disk, "manifest", |bytes| bytes[50] ^= 1);
+    for spoil in [lose, damage] {
+        let disk = folder_with_snapshot();
+        spoil(&disk);
+        let refused = load(&disk).unwrap_err();
+        assert!(refused.to_string().starts_with("manifest: "), "{refused}");
+        let (folder, is_restored) = Folder::open_for_repair(disk.clone()).unwrap();
+        assert!(is_restored);
+        drop(folder);
+        assert_eq!(load(&disk), Ok(vec![1, 2, 3, 4, 5, 6]));
+        assert!(!Folder::open_for_repair(disk.clone()).unwrap().1);
+
+        // A copy that names what is not there is an old one: the files that are there count, but not by it.
+        for missing in ["manifest.copy", PART, FIRST] {
+            let disk = folder_with_snapshot();
+            spoil(&disk);
+            disk.remove(missing).unwrap();
+            let names = disk.list().unwrap();
+            let refused = Folder::open_for_repair(disk.clone()).unwrap_err();
+            assert!(refused.to_string().starts_with("manifest: "), "{refused}");
+            assert_eq!(disk.list().unwrap(), names);
+        }
+    }
 }
 
 #[test]
@@ -228,7 +252,7 @@ fn a_commit_that_fails_at_any_call_leaves_the_old_or_the_new_snapshot_whole() {
         let part = part.finish().unwrap();
         disk.fail(disk.calls() + call..disk.calls() + call + 1);
         let result = folder.commit(generation, vec![part], start, &mut log);
-        // Even if somebody asked for it now.
+        // What counts for certain may go also now.
         assert!(folder.remove_strays().is_ok());
         drop(folder);
         let (old, new) = (Ok(vec![1, 2, 3, 4, 5, 6]), Ok(vec![9]));
