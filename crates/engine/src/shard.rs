@@ -74,18 +74,39 @@ pub struct ShardGauges {
 #[derive(Debug)]
 pub struct Shard<A> {
     id: ShardId,
-    router: Router,
     options: ShardOptions,
     /// Absent while it is away with a joint.
     keyspace: Option<Box<Keyspace>>,
     /// At home or away together with the keyspace.
     observers: Option<Box<Observers<A>>>,
     waiting: VecDeque<Work<A>>,
-    random: Rng,
+    tools: Tools,
     counters: Arc<ThreadCounters>,
-    changes: Changes,
     /// Room for batches that are run together; empty between two calls.
     together: Vec<(Box<Batch>, A)>,
+}
+
+/// What a shard needs to run calls, besides data and those who observe it.
+#[derive(Debug)]
+struct Tools {
+    router: Router,
+    random: Rng,
+    changes: Changes,
+}
+
+impl Tools {
+    fn runner<'a, 'm, A>(
+        &'a mut self,
+        meter: &'a mut Meter<'m>,
+        options: &ShardOptions,
+        reply_to: &'a A,
+        moment: &'a Moment<'a>,
+        effects: &'a mut Vec<Effect<A>>,
+    ) -> Runner<'a, 'm, A> {
+        let Tools { router, random, changes } = self;
+        let output_bytes_max = options.output_bytes_max;
+        Runner { router, random, moment, meter, output_bytes_max, reply_to, effects, changes }
+    }
 }
 
 impl<A: Clone> Shard<A> {
@@ -100,14 +121,12 @@ impl<A: Clone> Shard<A> {
         let keyspace = Keyspace::new(options.store.clone(), router.hasher().clone());
         Shard {
             id,
-            router,
             observers: Some(Box::new(Observers::new(options.events.clone(), options.tracked_keys_max))),
             options,
-            changes: Changes::default(),
             keyspace: Some(Box::new(keyspace)),
             waiting: VecDeque::new(),
             together: Vec::new(),
-            random: Rng::with_seed(seed),
+            tools: Tools { router, random: Rng::with_seed(seed), changes: Changes::default() },
             counters,
         }
     }
@@ -241,7 +260,7 @@ impl<A: Clone> Shard<A> {
                     observers.tracking.forget(client);
                     self.counters.observed(observers);
                 }
-                if self.id.0 + 1 < self.router.shards() {
+                if self.id.0 + 1 < self.tools.router.shards() {
                     effects.push(Effect::Pass(ShardId(self.id.0 + 1), Work::Unsubscribe(client)));
                 }
             }
@@ -261,9 +280,9 @@ impl<A: Clone> Shard<A> {
         let before = effects.len();
         let mut replies = batch.room.take().unwrap_or_default();
         let mut hand = Hand::Many(&mut keyspaces, &mut observers);
-        let counters = Arc::clone(&self.counters);
-        let mut meter = Meter::started(&counters, moment.stopwatch);
-        self.runner(&mut meter, &reply_to, moment, effects).run(&batch, &mut replies, &mut hand);
+        let mut meter = Meter::started(&self.counters, moment.stopwatch);
+        let runner = self.tools.runner(&mut meter, &self.options, &reply_to, moment, effects);
+        runner.run(&batch, &mut replies, &mut hand);
         let nanos = meter.finish();
         replies.own = take_own(batch.client, effects, before);
         replies.spent = Some(batch);
@@ -296,53 +315,30 @@ impl<A: Clone> Shard<A> {
         if batches.is_empty() {
             return;
         }
-        let mut keyspace = self.keyspace.take().expect("checked by the callers");
-        let mut observers = self.observers.take().expect("at home with the keyspace");
-        let counters = Arc::clone(&self.counters);
-        let mut meter = Meter::started(&counters, moment.stopwatch);
+        let (Some(keyspace), Some(observers)) = (&mut self.keyspace, &mut self.observers) else {
+            unreachable!("checked by the callers");
+        };
+        let mut meter = Meter::started(&self.counters, moment.stopwatch);
         let mut queue = batches.drain(..);
-        let mut prefetched = 0;
-        loop {
-            if prefetched == 0 {
-                prefetched = prefetch_stage(&keyspace, queue.as_slice());
+        while !queue.as_slice().is_empty() {
+            let prefetched = prefetch_stage(keyspace, queue.as_slice());
+            for (mut batch, reply_to) in queue.by_ref().take(prefetched) {
+                let mut replies = batch.room.take().unwrap_or_default();
+                let before = effects.len();
+                let mut hand = Hand::One(keyspace, observers);
+                let runner = self.tools.runner(&mut meter, &self.options, &reply_to, moment, effects);
+                runner.run(&batch, &mut replies, &mut hand);
+                replies.own = take_own(batch.client, effects, before);
+                self.counters.batch_calls.record(batch.calls.len() as u64);
+                replies.spent = Some(batch);
+                effects.push(Effect::Reply(reply_to, replies));
             }
-            let Some((mut batch, reply_to)) = queue.next() else { break };
-            prefetched -= 1;
-            let mut replies = batch.room.take().unwrap_or_default();
-            let before = effects.len();
-            let mut hand = Hand::One(&mut keyspace, &mut observers);
-            self.runner(&mut meter, &reply_to, moment, effects).run(&batch, &mut replies, &mut hand);
-            replies.own = take_own(batch.client, effects, before);
-            self.counters.batch_calls.record(batch.calls.len() as u64);
-            replies.spent = Some(batch);
-            effects.push(Effect::Reply(reply_to, replies));
         }
         let nanos = meter.finish();
         if !observers.tracking.is_idle() {
-            self.counters.observed(&observers);
+            self.counters.observed(observers);
         }
-        self.keyspace = Some(keyspace);
-        self.observers = Some(observers);
         self.was_busy(nanos);
-    }
-
-    fn runner<'a, 'm>(
-        &'a mut self,
-        meter: &'a mut Meter<'m>,
-        reply_to: &'a A,
-        moment: &'a Moment<'a>,
-        effects: &'a mut Vec<Effect<A>>,
-    ) -> Runner<'a, 'm, A> {
-        Runner {
-            router: &self.router,
-            random: &mut self.random,
-            moment,
-            meter,
-            output_bytes_max: self.options.output_bytes_max,
-            reply_to,
-            effects,
-            changes: &mut self.changes,
-        }
     }
 
     fn was_busy(&self, nanos: u64) {
