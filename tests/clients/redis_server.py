@@ -4,6 +4,8 @@ The binaries are those of REDIS_SERVERS, which tests/run sets: Debian's and that
 """
 
 import os
+import pathlib
+import shutil
 import subprocess
 import tempfile
 
@@ -12,10 +14,17 @@ from mayfly import STOP_SECONDS, wait_until
 
 
 class RedisServer:
-    """A running Redis without persistence; `settings` are those of redis.conf."""
+    """A running Redis that saves only when told to; `settings` are those of redis.conf.
 
-    def __init__(self, binary: str, **settings: str):
+    It begins with what is in the RDB file `load`, and has a `url` if `port` is among the settings.
+    """
+
+    def __init__(self, binary: str, load: pathlib.Path | None = None, **settings: str):
         self._directory = tempfile.TemporaryDirectory(prefix="redis-")
+        self.directory = pathlib.Path(self._directory.name)
+        self.url = f"redis://127.0.0.1:{settings.get('port', 0)}"
+        if load:
+            shutil.copy(load, self.directory / "dump.rdb")
         self._socket = os.path.join(self._directory.name, "socket")
         command = [binary, "--port", "0", "--unixsocket", self._socket, "--save", "", "--dir", self._directory.name]
         for name, value in settings.items():
@@ -27,7 +36,8 @@ class RedisServer:
             self._process.kill()
             raise AssertionError(f"{command} did not start:\n{self._process.communicate()[0]}") from None
         with self.connect() as client:
-            self.version = client.info("server")["redis_version"]
+            about = client.info("server")
+            self.version = about.get("valkey_version", about["redis_version"])
 
     def connect(self, **options) -> redis.Redis:
         return redis.Redis(unix_socket_path=self._socket, **options)

@@ -190,3 +190,65 @@ fn into_file(mut out: BufWriter<File>) -> io::Result<File> {
     out.flush()?;
     out.into_inner().map_err(io::IntoInnerError::into_error)
 }
+
+#[cfg(test)]
+mod tests {
+    use mayfly_rdb::{FileError, FileReader};
+
+    use super::*;
+
+    /// What a scan may do while a table shrinks: keys twice, and fields twice of those that come in pieces.
+    #[test]
+    fn what_comes_twice_is_written_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dump.rdb");
+        let mut sink = FileSink::create(&path).unwrap();
+        let mut report = Report::default();
+        let deadline = Some(4_102_444_800_000);
+        for (database, key, may_repeat, fields) in [
+            (0, "a", false, &["f", "g"][..]),
+            (0, "large", true, &["f", "g", "f", "h", "g", "f"]),
+            (0, "a", false, &["f", "g"]),
+            (3, "a", false, &["f"]),
+            (3, "large", true, &["f"]),
+            (3, "a", false, &["f"]),
+        ] {
+            sink.begin(Head { database, key: key.into(), deadline, may_repeat }).unwrap();
+            for field in fields {
+                sink.field(field.as_bytes(), b"value", &mut report).unwrap();
+            }
+            sink.end(&mut report).unwrap();
+        }
+        assert!(!path.exists(), "it appears when it is whole");
+        sink.finish(&mut report).unwrap();
+        assert_eq!((report.hashes, report.repeated), (4, 2));
+        assert_eq!(read(&path), ["0 a f g", "0 large f g h", "3 a f", "3 large f"]);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
+    }
+
+    #[test]
+    fn a_file_that_is_given_up_leaves_the_old_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dump.rdb");
+        std::fs::write(&path, "old").unwrap();
+        drop(FileSink::create(&path).unwrap());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    /// Database, key and fields of each hash.
+    fn read(path: &Path) -> Vec<String> {
+        let mut reader = FileReader::new(File::open(path).unwrap()).unwrap();
+        let mut lines = Vec::new();
+        while let Some(head) = reader.next_key().unwrap() {
+            let mut line = format!("{} {}", head.database, head.key.escape_ascii());
+            let visit = |field: &[u8], _: &[u8]| {
+                line.push_str(&format!(" {}", field.escape_ascii()));
+                Ok::<(), FileError>(())
+            };
+            reader.read_hash(0, visit).unwrap();
+            lines.push(line);
+        }
+        lines
+    }
+}

@@ -1,0 +1,294 @@
+"""`mayfly import` and `mayfly export` beside real servers: Debian's Redis, Redis 8.2 and Valkey 9.1.
+
+Every key, field and deadline is compared. The seed of what is random is printed.
+"""
+
+import contextlib
+import os
+import pathlib
+import random
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+import redis
+from mayfly import Mayfly, wait_until
+from redis_server import RedisServer
+
+sys.path.append(str(pathlib.Path(__file__).parents[2] / "crates/rdb/tests/files"))
+from make import fill  # noqa: E402: one key of every encoding
+
+DATABASES = (0, 1, 5)
+SEED = int(os.environ.get("TRANSFER_SEED", random.randrange(2**32)))
+# How a server is told to write hashes.
+SETTINGS = {
+    "by default": {},
+    "uncompressed": {"rdbcompression": "no"},
+    "tables": {"hash_max_listpack_entries": "0"},
+    "listpacks": {"hash_max_listpack_entries": "100000", "hash_max_listpack_value": "100000"},
+}
+
+Contents = dict[tuple[int, bytes], tuple[dict[bytes, bytes], int]]
+
+
+def setUpModule() -> None:
+    print(f"TRANSFER_SEED={SEED}")
+
+
+def servers() -> list[str]:
+    return [*os.environ["REDIS_SERVERS"].split(), os.environ["VALKEY_SERVER"]]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def mayfly_runs(*words: object) -> subprocess.CompletedProcess:
+    command = [os.environ["MAYFLY_BINARY"], *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+
+def succeeds(*words: object) -> str:
+    """The report of a run that went well."""
+    finished = mayfly_runs(*words)
+    assert finished.returncode == 0, f"{words}: {finished.returncode}\n{finished.stderr}"
+    return finished.stdout
+
+
+def contents(connect) -> Contents:
+    """All hashes with their deadlines, of all databases."""
+    found = {}
+    for database in DATABASES:
+        with connect(db=database) as client:
+            keys = list(set(client.scan_iter(count=1_000, _type="hash")))
+            with client.pipeline(transaction=False) as pipeline:
+                for key in keys:
+                    pipeline.hgetall(key)
+                    pipeline.pexpiretime(key)
+                replies = pipeline.execute()
+            for key, fields, deadline in zip(keys, replies[::2], replies[1::2], strict=True):
+                if fields:
+                    found[database, key] = (fields, deadline)
+    return found
+
+
+def random_word(dice: random.Random) -> bytes:
+    kind = dice.randrange(4)
+    if kind == 0:
+        return str(dice.randrange(-(2 ** dice.randrange(1, 64)), 2 ** dice.randrange(1, 63))).encode()
+    if kind == 1:
+        return dice.randbytes(dice.randrange(100))
+    if kind == 2:
+        return b"ab" * dice.randrange(400)
+    return b"word:%d" % dice.randrange(1000)
+
+
+def fill_randomly(connect, dice: random.Random, keys: int) -> None:
+    """Hashes of all sizes and encodings, a third of them with a deadline."""
+    for database in DATABASES:
+        with connect(db=database) as client, client.pipeline(transaction=False) as pipeline:
+            for number in range(keys):
+                key = b"hash:%d:" % number + random_word(dice)
+                count = dice.choice([1, 2, 3, 10, 130, 600])
+                pipeline.hset(key, mapping={random_word(dice): random_word(dice) for _ in range(count)})
+                if number % 3 == 0:
+                    pipeline.pexpireat(key, int(time.time() * 1_000) + dice.randrange(10**7, 10**12))
+                pipeline.execute()
+
+
+class Case(unittest.TestCase):
+    def setUp(self) -> None:
+        self.dice = random.Random(SEED)
+        directory = tempfile.TemporaryDirectory(prefix="transfer-")
+        self.addCleanup(directory.cleanup)
+        self.directory = pathlib.Path(directory.name)
+
+    def mayfly(self) -> Mayfly:
+        server = Mayfly()
+        self.addCleanup(server.stop)
+        return server
+
+    def start(self, binary: str, **settings: str) -> RedisServer:
+        server = RedisServer(binary, **settings)
+        self.addCleanup(server.stop)
+        return server
+
+    def connect_to(self, server: Mayfly):
+        return lambda **options: redis.Redis(port=server.port, **options)
+
+    def assert_same(self, source: Contents, target: Contents) -> None:
+        """Shows what differs rather than everything."""
+        differing = [key for key in source.keys() | target.keys() if source.get(key) != target.get(key)]
+        self.assertEqual(differing[:5], [], f"{len(differing)} differ of {len(source)} and {len(target)}")
+
+
+class Import(Case):
+    def test_files_of_every_server_arrive_whole(self) -> None:
+        versions = set()
+        for binary in servers():
+            for how, settings in SETTINGS.items():
+                with self.subTest(server=binary, written=how):
+                    real, ours = self.start(binary, **settings), self.mayfly()
+                    fill_randomly(real.connect, self.dice, 100)
+                    with real.connect() as client:
+                        fill(client)
+                        client.move("expiring", 5)
+                        client.save()
+                    versions.add(real.version)
+                    report = succeeds("import", real.directory / "dump.rdb", "--to", f"127.0.0.1:{ours.port}")
+                    theirs = {key: value for key, value in contents(real.connect).items() if key[0] in DATABASES}
+                    self.assertGreater(len(theirs), 250)
+                    self.assert_same(theirs, contents(self.connect_to(ours)))
+                    self.assertIn("1 keys of type stream, left out", report)
+                    self.assertIn("5 keys of type string, left out", report)
+        print("from files of", ", ".join(sorted(versions)))
+        self.assertEqual(len(versions), 3, "three different servers have been tried")
+
+    def test_hashes_past_their_deadline_are_left_out(self) -> None:
+        real, ours = self.start(servers()[0]), self.mayfly()
+        with real.connect() as client:
+            deadline = int(time.time() * 1_000) + 500
+            for number in range(10):
+                client.hset(f"short:{number}", "f", "v")
+                client.pexpireat(f"short:{number}", deadline)
+            client.hset("long", "f", "v")
+            client.save()
+        wait_until("the deadline has passed", lambda: time.time() * 1_000 > deadline)
+        report = succeeds("import", real.directory / "dump.rdb", "--to", f"127.0.0.1:{ours.port}")
+        self.assertIn("1 hashes with 1 fields", report)
+        self.assertIn("10 hashes past their deadline, left out", report)
+
+    def test_fields_with_a_ttl_are_counted_however_they_come(self) -> None:
+        for binary in servers()[1:]:
+            real, ours = self.start(binary, port=str(free_port())), self.mayfly()
+            with real.connect() as client:
+                client.hset("small", mapping={"a": 1, "b": 2})
+                client.execute_command("HPEXPIRE", "small", 10**8, "FIELDS", 1, "a")
+                for start in range(0, 300_000, 10_000):
+                    client.hset("large", mapping={f"field:{start + n}": "v" * 40 for n in range(10_000)})
+                client.execute_command("HPEXPIRE", "large", 10**8, "FIELDS", 2, "field:1", "field:2")
+                client.save()
+                expected = {"small": client.hlen("small"), "large": client.hlen("large")}
+            for source in (real.directory / "dump.rdb", real.url):
+                report = succeeds("import", source, "--to", f"127.0.0.1:{ours.port}", "--replace")
+                self.assertIn("2 hashes with 300002 fields", report)
+                self.assertIn("3 fields with a TTL of their own, which is not kept", report)
+                with redis.Redis(port=ours.port) as client:
+                    self.assertEqual({key: client.hlen(key) for key in expected}, expected)
+
+
+class Export(Case):
+    def test_every_server_loads_what_is_exported(self) -> None:
+        ours = self.mayfly()
+        fill_randomly(self.connect_to(ours), self.dice, 200)
+        with redis.Redis(port=ours.port) as client:
+            for start in range(0, 300_000, 10_000):
+                client.hset("large", mapping={f"field:{start + n}": "v" * 40 for n in range(10_000)})
+            client.expire("large", 1_000_000)
+        path = self.directory / "export.rdb"
+        succeeds("export", path, "--from", f"127.0.0.1:{ours.port}")
+        expected = contents(self.connect_to(ours))
+        self.assertGreater(len(expected), 550)
+        for binary in servers():
+            with self.subTest(server=binary):
+                self.assert_same(expected, contents(self.start(binary, load=path).connect))
+
+    def test_what_is_exported_from_every_server_is_loaded_by_every_server(self) -> None:
+        for binary in servers():
+            real = self.start(binary, port=str(free_port()))
+            fill_randomly(real.connect, self.dice, 50)
+            with real.connect() as client:
+                fill(client)
+                client.delete("field-ttls", "field-ttls-table")
+                client.move("expiring", 5)
+            path = self.directory / "export.rdb"
+            succeeds("export", path, "--from", real.url)
+            expected = {key: value for key, value in contents(real.connect).items()}
+            for loading in servers():
+                with self.subTest(exported=binary, loading=loading):
+                    self.assert_same(expected, contents(self.start(loading, load=path).connect))
+
+
+class LiveCopy(Case):
+    KEYS = 60_000
+
+    def test_a_copy_under_writes_that_is_killed_again_and_again_arrives_whole(self) -> None:
+        for binary in servers():
+            with self.subTest(server=binary):
+                self.copy(self.start(binary, port=str(free_port())))
+
+    def copy(self, real: RedisServer) -> None:
+        ours = self.mayfly()
+        with real.connect() as client, client.pipeline(transaction=False) as pipeline:
+            for number in range(self.KEYS):
+                pipeline.hset(f"session:{number}", mapping={"user": number, "page": f"/page/{number % 100}"})
+                if number % 2 == 0:
+                    pipeline.pexpireat(f"session:{number}", int(time.time() * 1_000) + 10**8 + number)
+            pipeline.execute()
+        removed, stop = set(), threading.Event()
+        writer = threading.Thread(target=self.write, args=(real, removed, stop))
+        writer.start()
+        try:
+            interruptions = self.copy_with_interruptions(real, ours)
+        finally:
+            stop.set()
+            writer.join()
+        self.assertGreater(interruptions, 2, "the copy was too quick to be interrupted")
+        # What changed after it was copied comes with a second pass; what was removed stays.
+        succeeds("import", real.url, "--to", f"127.0.0.1:{ours.port}", "--replace")
+        expected, found = contents(real.connect), contents(self.connect_to(ours))
+        self.assertGreater(len(expected), self.KEYS / 2)
+        left = {key for key in found if key not in expected}
+        self.assertLessEqual({key for _, key in left}, removed)
+        self.assert_same(expected, {key: value for key, value in found.items() if key not in left})
+        print(f"{real.version}: {interruptions} interruptions, {len(expected)} hashes, {len(left)} removed meanwhile")
+
+    def copy_with_interruptions(self, real: RedisServer, ours: Mayfly) -> int:
+        state = self.directory / "copy.state"
+        command = [os.environ["MAYFLY_BINARY"], "import", real.url, "--to", f"127.0.0.1:{ours.port}"]
+        command += ["--state", str(state)]
+        interruptions, done = 0, 0
+        while True:
+            with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+                # Interrupted only once it has got on, so that the test ends.
+                goal = done + self.KEYS // 10
+                while process.poll() is None and done < goal:
+                    done = max(done, progress(state))
+                    time.sleep(0.001)
+                process.kill()
+                log = process.stderr.read()
+            if process.returncode == 0:
+                self.assertFalse(state.exists())
+                return interruptions
+            self.assertEqual(process.returncode, -9, log)
+            self.assertTrue(state.exists())
+            interruptions += 1
+
+    def write(self, real: RedisServer, removed: set, stop: threading.Event) -> None:
+        dice = random.Random(SEED + 1)
+        with real.connect() as client:
+            while not stop.is_set():
+                key = f"session:{dice.randrange(self.KEYS + 1_000)}"
+                action = dice.randrange(4)
+                if action == 0:
+                    removed.add(key.encode())
+                    client.delete(key)
+                elif action == 1:
+                    client.pexpireat(key, int(time.time() * 1_000) + 10**8)
+                elif action == 2:
+                    client.persist(key)
+                else:
+                    client.hset(key, f"field:{dice.randrange(5)}", dice.randrange(1_000))
+
+
+def progress(state: pathlib.Path) -> int:
+    """Keys that a copy has read, as its state file tells."""
+    with contextlib.suppress(FileNotFoundError):
+        return int(re.search(r'"done":(\d+)', state.read_text())[1])
+    return 0
