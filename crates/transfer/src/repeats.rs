@@ -3,9 +3,9 @@
 //! SCAN and HSCAN of a Redis may give a key or a field more than once (when a table shrinks meanwhile), and Redis
 //! refuses a file in which one occurs twice. To remember every name would take memory without bound; to ask what our
 //! own SCAN guarantees would not help with a Redis. So for everything written a fingerprint and its place are noted
-//! in a temporary file, 32 bytes each. At the end that file is read once for every part of the range of fingerprints
-//! that fits into memory; what occurs a second time there is cut out of what was written. Usually that is nothing,
-//! and all that was spent is the temporary file.
+//! in temporary files, 32 bytes each, 64 files by fingerprint. At the end one after the other is read, a part of its
+//! fingerprints at a time if it has more than fit into memory (beyond 32 million names); what occurs a second time
+//! there is cut out of what was written. Usually that is nothing, and all that was spent are the temporary files.
 //!
 //! Fingerprints have 128 bits under random keys, so that two names share one about as often as memory fails.
 
@@ -17,72 +17,88 @@ use std::path::Path;
 
 use mayfly_rdb::FileWriter;
 
-/// Notes that are looked at together: 64 MiB of them.
-const NOTES_AT_ONCE: u64 = 2 << 20;
+/// Notes that are looked at together: 16 MiB of them.
+const NOTES_AT_ONCE: u64 = 512 << 10;
 
-const NOTE_BYTES: usize = 32;
+const FILES: usize = 64;
 
 /// What was written where.
 pub(crate) struct Repeats {
-    notes: BufWriter<File>,
-    count: u64,
+    files: Vec<NoteFile>,
     keys: [RandomState; 2],
     notes_at_once: u64,
 }
 
+/// The notes of some of the fingerprints.
+struct NoteFile {
+    notes: BufWriter<File>,
+    count: u64,
+}
+
+/// A fingerprint, and the place where its name stands.
+type Note = ((u64, u64), u64, u64);
+
 impl Repeats {
-    /// Notes into a file of this folder that nobody else sees.
+    /// Notes into files of this folder that nobody else sees.
     pub(crate) fn new(folder: &Path) -> io::Result<Self> {
-        let notes = BufWriter::new(tempfile::tempfile_in(folder)?);
-        let keys = [RandomState::new(), RandomState::new()];
-        Ok(Repeats { notes, count: 0, keys, notes_at_once: NOTES_AT_ONCE })
+        let file = |_| Ok(NoteFile { notes: BufWriter::new(tempfile::tempfile_in(folder)?), count: 0 });
+        let files = (0..FILES).map(file).collect::<io::Result<_>>()?;
+        Ok(Repeats { files, keys: [RandomState::new(), RandomState::new()], notes_at_once: NOTES_AT_ONCE })
     }
 
     /// How much was noted.
     pub(crate) fn count(&self) -> u64 {
-        self.count
+        self.files.iter().map(|file| file.count).sum()
     }
 
     /// Notes that this name was written at this place.
     pub(crate) fn note(&mut self, name: (u64, &[u8]), place: &Range<u64>) -> io::Result<()> {
-        for keys in &self.keys {
-            self.notes.write_all(&keys.hash_one(name).to_le_bytes())?;
+        let [high, low] = [0, 1].map(|half: usize| self.keys[half].hash_one(name));
+        let file = &mut self.files[low as usize % FILES];
+        for number in [high, low, place.start, place.end] {
+            file.notes.write_all(&number.to_le_bytes())?;
         }
-        self.notes.write_all(&place.start.to_le_bytes())?;
-        self.notes.write_all(&place.end.to_le_bytes())?;
-        self.count += 1;
+        file.count += 1;
         Ok(())
     }
 
     /// The places where a name stands that stood before, in ascending order.
     pub(crate) fn find(mut self) -> io::Result<Vec<Range<u64>>> {
         let mut repeated = Vec::new();
-        let parts = self.count.div_ceil(self.notes_at_once);
-        for part in 0..parts {
-            self.notes.flush()?;
-            let file = self.notes.get_mut();
-            file.rewind()?;
-            let mut notes = Vec::new();
-            let mut reader = BufReader::new(file);
-            for _ in 0..self.count {
-                let mut bytes = [0; NOTE_BYTES];
-                reader.read_exact(&mut bytes)?;
-                let number = |place: usize| {
-                    let mut number = [0; 8];
-                    number.copy_from_slice(&bytes[8 * place..8 * place + 8]);
-                    u64::from_le_bytes(number)
-                };
-                let fingerprint = (number(0), number(1));
-                if part_of(fingerprint.0, parts) == part {
-                    notes.push((fingerprint, number(2), number(3)));
-                }
+        for file in &mut self.files {
+            let parts = file.count.div_ceil(self.notes_at_once);
+            for part in 0..parts {
+                let mut notes = file.read(|fingerprint| part_of(fingerprint, parts) == part)?;
+                notes.sort_unstable();
+                let pairs = notes.windows(2).filter(|pair| pair[0].0 == pair[1].0);
+                repeated.extend(pairs.map(|pair| pair[1].1..pair[1].2));
             }
-            notes.sort_unstable();
-            let pairs = notes.windows(2).filter(|pair| pair[0].0 == pair[1].0);
-            repeated.extend(pairs.map(|pair| pair[1].1..pair[1].2));
         }
         repeated.sort_unstable_by_key(|place| place.start);
         Ok(repeated)
+    }
+}
+
+impl NoteFile {
+    /// The notes whose fingerprint, by its first half, is wanted.
+    fn read(&mut self, wanted: impl Fn(u64) -> bool) -> io::Result<Vec<Note>> {
+        self.notes.flush()?;
+        let file = self.notes.get_mut();
+        file.rewind()?;
+        let mut reader = BufReader::new(file);
+        let mut notes = Vec::new();
+        for _ in 0..self.count {
+            let [mut high, mut low, mut start, mut end] = [[0; 8]; 4];
+            for number in [&mut high, &mut low, &mut start, &mut end] {
+                reader.read_exact(number)?;
+            }
+            let high = u64::from_le_bytes(high);
+            if wanted(high) {
+                let [low, start, end] = [low, start, end].map(u64::from_le_bytes);
+                notes.push(((high, low), start, end));
+            }
+        }
+        Ok(notes)
     }
 }
 
@@ -130,7 +146,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn all_but_the_first_are_found(names in prop::collection::vec(0..40u8, 0..100), notes_at_once in 1..30u64) {
+        fn all_but_the_first_are_found(names in prop::collection::vec(0..200u8, 0..600), notes_at_once in 1..9u64) {
             let mut repeats = Repeats { notes_at_once, ..Repeats::new(&std::env::temp_dir()).unwrap() };
             let (mut seen, mut expected) = (BTreeSet::new(), Vec::new());
             for (place, name) in (0_u64..).map(|number| number * 10..number * 10 + 7).zip(&names) {
