@@ -128,10 +128,30 @@ impl Lanes {
 
     /// Appends to `out` every reply whose turn it is; `spent` gets each chunk that is used up.
     #[inline]
-    pub fn drain(&mut self, out: &mut Vec<u8>, spent: impl FnMut(Box<Replies>)) {
+    pub fn drain(&mut self, out: &mut Vec<u8>, mut spent: impl FnMut(Box<Replies>)) {
         if self.waiting > 0 {
-            self.drain_waiting(out, spent);
+            match self.take_whole() {
+                Some(replies) => {
+                    out.extend_from_slice(&replies.bytes);
+                    spent(replies);
+                }
+                None => self.drain_waiting(out, spent),
+            }
         }
+    }
+
+    /// The replies to one batch if they are all that is waited for, as they mostly are: they leave whole.
+    #[inline]
+    fn take_whole(&mut self) -> Option<Box<Replies>> {
+        let run = self.order.first.as_ref()?;
+        let lane = &mut self.lanes[usize::from(run.lane)];
+        let chunk = lane.first.as_ref()?;
+        let is_all = run.count as usize == self.waiting && chunk.replies.ends.len() == self.waiting;
+        if !is_all || chunk.next > 0 || run.muted {
+            return None;
+        }
+        (self.waiting, self.held_bytes, self.order.first) = (0, 0, None);
+        lane.pop().map(|chunk| chunk.replies)
     }
 
     fn drain_waiting(&mut self, out: &mut Vec<u8>, mut spent: impl FnMut(Box<Replies>)) {
@@ -140,16 +160,6 @@ impl Lanes {
             let Some(chunk) = &mut lane.first else {
                 return;
             };
-            // Mostly these are the replies to one batch, and all that is waited for.
-            if run.count as usize == self.waiting
-                && chunk.left() == self.waiting
-                && chunk.next == 0
-                && !run.muted
-            {
-                out.extend_from_slice(&chunk.replies.bytes);
-                (self.waiting, self.held_bytes, self.order.first) = (0, 0, None);
-                return lane.pop().into_iter().for_each(|chunk| spent(chunk.replies));
-            }
             let taken = chunk.left().min(run.count as usize);
             let start = chunk.start();
             chunk.next += taken;
