@@ -127,6 +127,7 @@ impl<A: Clone> Runner<'_, '_, A> {
         used
     }
 
+    #[cold]
     fn transaction(
         &mut self,
         batch: &Batch,
@@ -193,7 +194,7 @@ impl<A: Clone> Runner<'_, '_, A> {
         entry.is_some()
     }
 
-    #[inline]
+    #[inline(always)]
     fn call(&mut self, batch: &Batch, call: &Call, hand: &mut Hand<'_, A>, replies: &mut Replies) {
         let words = batch.words_of(call);
         if call.kind == CallKind::Reply {
@@ -253,6 +254,7 @@ impl<A: Clone> Runner<'_, '_, A> {
 
     /// Tells the observers what the last call changed, and who asked for it: first the keys it found past their
     /// deadline, which nobody asked for.
+    #[cold]
     fn report(&mut self, by: Option<u64>, hand: &mut Hand<'_, A>) {
         let mut expired = Vec::new();
         let mut note = |database, key: &[u8], _| expired.push(expired_change(database, key));
@@ -307,6 +309,7 @@ impl<A: Clone> Runner<'_, '_, A> {
     }
 
     /// Watching, subscribing and publishing.
+    #[cold]
     fn conversation(&mut self, batch: &Batch, call: &Call, hand: &mut Hand<'_, A>, replies: &mut Replies) {
         let Run::Step(step) = call.command.spec.run else {
             unreachable!("commands without data are answered by the session");
