@@ -42,8 +42,7 @@ fn name(number: u64) -> Name {
 /// What HSETEX does.
 fn update(database: &mut Database, key: Key<'_>, deadline: UnixMillis) {
     let (mut id, _) = database.find_or_create(key, || packed_bytes(b"data", &VALUE), NOW);
-    database.set_field(&mut id, b"data", &VALUE);
-    database.set_deadline(id, Some(deadline));
+    database.set_field_until(&mut id, b"data", &VALUE, deadline);
 }
 
 #[allow(clippy::disallowed_methods)] // a benchmark measures time
