@@ -74,6 +74,15 @@ fn only_what_is_asked_for_is_taken() {
 }
 
 #[test]
+fn a_database_that_the_target_has_not_stops_the_import_and_lands_nowhere_else() {
+    let server = Launch::with_shards(1).set("server.databases", 2).start();
+    let stopped = import(&file("redis-8.2"), &server, &[]);
+    assert_eq!(stopped.code, 1);
+    assert!(stopped.stderr.contains("SELECT: ERR DB index is out of range"), "{}", stopped.stderr);
+    server.connect().replay(&[("EXISTS elsewhere hash", "(integer) 1")]);
+}
+
+#[test]
 fn what_cannot_be_imported_is_one_line() {
     let server = Server::start(1);
     let whole = std::fs::read(file("redis-8.2")).expect("the file is there");

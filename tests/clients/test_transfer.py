@@ -183,6 +183,24 @@ class Import(Case):
                     self.assertEqual({key: client.hlen(key) for key in expected}, expected)
 
 
+    def test_a_server_that_tells_no_deadlines_is_asked_for_ttls(self) -> None:
+        """As a Redis 6; here the command is forbidden."""
+        real, ours = self.start(servers()[0], port=str(free_port())), self.mayfly()
+        fill_randomly(real.connect, self.dice, 100)
+        expected = contents(real.connect)
+        with real.connect() as client:
+            client.execute_command("ACL", "SETUSER", "default", "-pexpiretime")
+        begun = time.monotonic()
+        succeeds("import", real.url, "--to", f"127.0.0.1:{ours.port}")
+        passed = int((time.monotonic() - begun) * 1_000) + 1
+        found = contents(self.connect_to(ours))
+        for key, (_, deadline) in found.items():
+            early = expected[key][1] - deadline
+            self.assertTrue(0 <= early <= passed, f"{key}: {early} ms early, {passed} ms passed")
+        without_deadlines = [{key: fields for key, (fields, _) in of.items()} for of in (expected, found)]
+        self.assertEqual(*without_deadlines)
+
+
 class Export(Case):
     def test_every_server_loads_what_is_exported(self) -> None:
         ours = self.mayfly()

@@ -81,7 +81,10 @@ impl Server {
     /// The reply, unless it is an error.
     pub(crate) fn accept(&self, request: &str, reply: Value) -> Result<Value, TransferError> {
         match reply {
-            Value::ServerError(error) => Err(self.refused(request, &RedisError::from(error).to_string())),
+            Value::ServerError(error) => {
+                let text = format!("{} {}", error.code(), error.details().unwrap_or_default());
+                Err(self.refused(request, text.trim_end()))
+            }
             reply => Ok(reply),
         }
     }

@@ -31,7 +31,7 @@ pub(crate) struct ServerSink {
     /// Of the hash on its way: whether its first piece is there, and the fields that are.
     sent: Sent,
     sent_fields: u64,
-    /// What the requests that wait are about, in their order.
+    /// The hashes that wait to be sent, in their order.
     waiting: Vec<Waiting>,
 }
 
@@ -43,9 +43,9 @@ enum Sent {
     LeftOut,
 }
 
-enum Waiting {
-    Select(u64),
-    Restore { database: u64, key: Vec<u8>, fields: u64 },
+struct Waiting {
+    key: Vec<u8>,
+    fields: u64,
 }
 
 impl ServerSink {
@@ -74,10 +74,11 @@ impl ServerSink {
         }
     }
 
-    fn push_restore(&mut self, head: &Head) {
+    fn push_restore(&mut self, head: &Head, report: &mut Report) -> Result<(), TransferError> {
         if head.database != self.database {
-            self.server.push(Cmd::new().arg("SELECT").arg(head.database));
-            self.waiting.push(Waiting::Select(head.database));
+            // By itself: were it refused in a burst, the rest would go to another database.
+            self.exchange(report)?;
+            self.server.ask(Cmd::new().arg("SELECT").arg(head.database))?;
             self.database = head.database;
         }
         let payload = write_payload(self.fields.iter());
@@ -88,38 +89,34 @@ impl ServerSink {
         }
         self.server.push(&request);
         let fields = self.fields.len() as u64;
-        self.waiting.push(Waiting::Restore { database: head.database, key: head.key.clone(), fields });
+        self.waiting.push(Waiting { key: head.key.clone(), fields });
+        Ok(())
     }
 
     /// Sends what waits. Says whether the last hash is there.
     fn exchange(&mut self, report: &mut Report) -> Result<bool, TransferError> {
         let replies = self.server.exchange()?;
         let mut is_there = true;
-        for (about, reply) in self.waiting.drain(..).zip(replies) {
-            match (about, reply) {
-                (Waiting::Restore { fields, .. }, Value::Okay) => {
+        for (Waiting { key, fields }, reply) in self.waiting.drain(..).zip(replies) {
+            is_there = match reply {
+                Value::Okay => {
                     report.taken(fields);
-                    is_there = true;
+                    true
                 }
-                (Waiting::Restore { database, key, .. }, Value::ServerError(error))
-                    if error.code() == "BUSYKEY" =>
-                {
+                Value::ServerError(error) if error.code() == "BUSYKEY" => {
                     if self.existing != Existing::Skip {
                         let (server, key) = (self.server.name().to_owned(), key.escape_ascii().to_string());
-                        return Err(TransferError::Exists { server, database, key });
+                        return Err(TransferError::Exists { server, database: self.database, key });
                     }
                     report.existing += 1;
-                    is_there = false;
+                    false
                 }
-                (Waiting::Restore { key, .. }, reply) => {
+                reply => {
                     let request = format!("RESTORE {}", key.escape_ascii());
                     self.server.accept(&request, reply)?;
                     return Err(self.server.unexpected(&request));
                 }
-                (Waiting::Select(database), reply) => {
-                    self.server.accept(&format!("SELECT {database}"), reply)?;
-                }
-            }
+            };
         }
         Ok(is_there)
     }
@@ -128,7 +125,7 @@ impl ServerSink {
     fn send_piece(&mut self, head: &Head, report: &mut Report) -> Result<(), TransferError> {
         match self.sent {
             Sent::Nothing => {
-                self.push_restore(head);
+                self.push_restore(head, report)?;
                 self.sent = if self.exchange(report)? { Sent::Begun } else { Sent::LeftOut };
             }
             Sent::Begun => self.send_more(head, report)?,
@@ -186,7 +183,7 @@ impl Sink for ServerSink {
         if self.sent_fields == 0 {
             report.expired += 1;
         } else if self.sent == Sent::Nothing {
-            self.push_restore(&head);
+            self.push_restore(&head, report)?;
             self.fields.clear();
             if self.server.waiting() >= BURST_REQUESTS || self.server.waiting_bytes() >= BURST_BYTES {
                 self.exchange(report)?;
