@@ -7,14 +7,14 @@
 //!  effect     1 database length key          Key: those behind it are about this key
 //!             2 length field length value    Set
 //!             3 length field                 RemoveField
-//!             4 unix ms, zigzag              Deadline
+//!             4 unix ms, 8 bytes             Deadline
 //!             5                              Deadline, none
 //!             6                              Remove
 //!             7 database                     Flush: no key is current behind it
 //!             8 database database            Swap:  no key is current behind it
 //! ```
 //!
-//! The first byte of an effect says which; every number is a varint. Here: the effects and their decoder, which
+//! The first byte of an effect says which; every other number is a varint. Here: the effects and their decoder, which
 //! lends what it reads and trusts no length. Elsewhere: their encoder (`journal`), what surrounds a body on the disk
 //! (`frame`), and what an effect does to a keyspace (its user).
 
@@ -149,7 +149,9 @@ impl<'a> Effects<'a> {
             SET => Effect::Set { field: self.bytes()?, value: self.bytes()? },
             REMOVE_FIELD => Effect::RemoveField { field: self.bytes()? },
             DEADLINE => {
-                Effect::Deadline(Some(varint::take_signed(&mut self.rest).ok_or(RecordError::CutShort)?))
+                let (bytes, rest) = self.rest.split_first_chunk().ok_or(RecordError::CutShort)?;
+                self.rest = rest;
+                Effect::Deadline(Some(i64::from_le_bytes(*bytes)))
             }
             NO_DEADLINE => Effect::Deadline(None),
             REMOVE => Effect::Remove,

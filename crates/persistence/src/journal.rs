@@ -48,8 +48,7 @@ impl Journal {
         {
             return;
         }
-        self.body.push(KEY);
-        varint::push(&mut self.body, u64::from(database));
+        self.effect(KEY, u64::from(database));
         self.bytes(key);
         self.current = Some((database, self.body.len() - key.len()..self.body.len()));
     }
@@ -57,16 +56,16 @@ impl Journal {
     /// The key has a field with this value.
     pub fn set(&mut self, field: &[u8], value: &[u8]) {
         self.assert_key();
-        self.body.push(SET);
-        self.bytes(field);
+        self.effect(SET, field.len() as u64);
+        self.body.extend_from_slice(field);
         self.bytes(value);
     }
 
     /// The key has no such field any more.
     pub fn remove_field(&mut self, field: &[u8]) {
         self.assert_key();
-        self.body.push(REMOVE_FIELD);
-        self.bytes(field);
+        self.effect(REMOVE_FIELD, field.len() as u64);
+        self.body.extend_from_slice(field);
     }
 
     /// The key expires then, in unix ms, or never.
@@ -76,7 +75,7 @@ impl Journal {
             None => self.body.push(NO_DEADLINE),
             Some(unix_ms) => {
                 self.body.push(DEADLINE);
-                varint::push_signed(&mut self.body, unix_ms);
+                self.body.extend_from_slice(&unix_ms.to_le_bytes());
             }
         }
     }
@@ -90,16 +89,14 @@ impl Journal {
     /// All keys of the database are gone.
     pub fn flush(&mut self, database: u16) {
         self.assert_begun();
-        self.body.push(FLUSH);
-        varint::push(&mut self.body, u64::from(database));
+        self.effect(FLUSH, u64::from(database));
         self.current = None;
     }
 
     /// Two databases have changed places. A snapshot that is under way is begun anew: see `snapshot`.
     pub fn swap(&mut self, first: u16, second: u16) {
         self.assert_begun();
-        self.body.push(SWAP);
-        varint::push(&mut self.body, u64::from(first));
+        self.effect(SWAP, u64::from(first));
         varint::push(&mut self.body, u64::from(second));
         self.current = None;
     }
@@ -120,6 +117,18 @@ impl Journal {
         &self.body
     }
 
+    /// The first byte of an effect, and its first number: nearly always two bytes, which are written as one.
+    #[inline]
+    fn effect(&mut self, kind: u8, number: u64) {
+        if number < 0x80 {
+            self.body.extend_from_slice(&[kind, number as u8]);
+        } else {
+            self.body.push(kind);
+            varint::push(&mut self.body, number);
+        }
+    }
+
+    #[inline]
     fn bytes(&mut self, bytes: &[u8]) {
         varint::push(&mut self.body, bytes.len() as u64);
         self.body.extend_from_slice(bytes);
