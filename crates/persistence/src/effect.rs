@@ -94,8 +94,8 @@ pub enum RecordError {
 /// A body with effects: when they happened, and a walk over them.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
-    /// The `now` of their batch in unix ms. They are applied as of then, so that a key which had expired by then is
-    /// absent for them, as it was.
+    /// The `now` of their batch in unix ms, for whoever asks how old it is. Effects are applied whatever the time: see
+    /// [`crate::snapshot`].
     pub now: i64,
     effects: &'a [u8],
 }

@@ -4,10 +4,13 @@
 //!
 //! # What its user owes
 //!
+//! The convergence of snapshots rests on it; `snapshot` says how.
+//!
 //! - Whatever sets a field says afterwards which deadline the key has, with [`Journal::deadline`], also where it has not
-//!   changed. The convergence of snapshots rests on it: `snapshot` says how.
-//! - Expiry by time is not written down; the `now` of the records behind it repeats it.
-//! - A key that is replaced as a whole (by `RENAME`, `COPY`, `RESTORE`) is [`Journal::remove`] and then its fields.
+//!   changed.
+//! - Whatever sets a field of a key that was absent, or expired, removes the key first, with [`Journal::remove`]. So
+//!   does what replaces a key as a whole (`RENAME`, `COPY`, `RESTORE`).
+//! - Expiry by time is not written down, whoever notices it.
 
 use std::ops::Range;
 

@@ -8,7 +8,8 @@
 //!                                            │ finished
 //!                                      Folder::commit ────────────► manifest: what counts
 //!
-//!   start:  Folder::open ─► every part of the snapshot ─► the log ─► LogWriter::new behind its end
+//!   start:  Folder::open ─► every part of the snapshot ─► the log ─► drop what has expired
+//!                        ─► cut torn tails, remove strays ─► LogWriter::new behind the end
 //! ```
 //!
 //! **One log for the whole process**, not one per shard. Shards encode their effects themselves, on their own threads,

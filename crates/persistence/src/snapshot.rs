@@ -20,11 +20,15 @@
 //! - What no effect in the log touches has not changed since before the first slice, and the snapshot has it as it was.
 //! - A field that leaves takes its key along where it is the last, and the deadline with it. In a replay that can happen
 //!   where it did not happen in life, since the snapshot may lack fields that had gone later. The key then comes back
-//!   with the next field that is set, and the deadline with it, because whatever sets a field says the deadline
-//!   ([`crate::Journal`] asks for it).
-//! - A key that expired by time has left no effect. Every record, of the log and of a snapshot, is applied as of its own
-//!   `now`, at which the key is as absent as it was. So a key must not be dropped early because its deadline is past at
-//!   the time of *loading*: an effect further on may have moved that deadline. It is dropped after the last record.
+//!   with the next field that is set, and the deadline with it, because whatever sets a field says the deadline.
+//! - A key that expires by time leaves no effect. So records are applied whatever the time, of the log and of a snapshot:
+//!   a key whose deadline is past lies there until the last record, and then is dropped, unless an effect has moved the
+//!   deadline meanwhile. What came into being after it under the same name has removed it first, because whatever
+//!   sets a field of a key that was absent does. And an effect on a key that the snapshot lacks, because it had expired
+//!   by then, makes one whose deadline is past as well.
+//!   (To apply records as of their own `now`, a key being absent from its deadline on, seems as good and is not: a hash
+//!   whose first piece was written before its deadline was moved, and whose second piece after the old deadline, would
+//!   lose the first.)
 //! - `SWAPDB` is the one effect that says how to get there instead of what holds: applied to keys of which some were
 //!   written before and some after it, it mixes two databases. A snapshot during which it happens is begun anew.
 //!

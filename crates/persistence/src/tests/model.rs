@@ -37,21 +37,11 @@ impl Model {
     pub fn run(&mut self, command: &Command, now: i64, journal: &mut Journal) {
         match command {
             Command::Set(key, field, value) => {
-                self.alive(key, now);
-                let hash = self.keys.entry(key.clone()).or_default();
-                hash.fields.insert(vec![*field], vec![*value]);
-                journal.key(key.0, &key.1);
-                journal.set(&[*field], &[*value]);
-                journal.deadline(hash.deadline);
+                let deadline = self.alive(key, now).and_then(|hash| hash.deadline);
+                self.set(key, (*field, *value), deadline, now, journal);
             }
             Command::SetAndExpire(key, field, value, ttl) => {
-                self.alive(key, now);
-                let hash = self.keys.entry(key.clone()).or_default();
-                hash.fields.insert(vec![*field], vec![*value]);
-                hash.deadline = Some(now + ttl);
-                journal.key(key.0, &key.1);
-                journal.set(&[*field], &[*value]);
-                journal.deadline(hash.deadline);
+                self.set(key, (*field, *value), Some(now + ttl), now, journal);
             }
             Command::RemoveField(key, field) => {
                 if let Some(hash) = self.alive(key, now)
@@ -93,10 +83,9 @@ impl Model {
         }
     }
 
-    /// Applies a record that was written down, as of its own `now`.
+    /// Applies a record that was written down, whatever the time.
     pub fn apply(&mut self, body: &[u8]) {
         let record = Record::read(body).expect("what was written is read");
-        let now = record.now;
         let mut current = None;
         for effect in record.effects() {
             let effect = effect.expect("what was written is read");
@@ -109,7 +98,7 @@ impl Model {
                 continue;
             }
             let key = current.clone().expect("a key was named");
-            let hash = self.alive(&key, now);
+            let hash = self.keys.get_mut(&key);
             match effect {
                 Effect::Set { field, value } => {
                     let hash = self.keys.entry(key).or_default();
@@ -149,6 +138,25 @@ impl Model {
             self.keys.remove(key);
         }
         self.keys.get_mut(key)
+    }
+
+    fn set(
+        &mut self,
+        key: &Key,
+        (field, value): (u8, u8),
+        deadline: Option<i64>,
+        now: i64,
+        journal: &mut Journal,
+    ) {
+        journal.key(key.0, &key.1);
+        if self.alive(key, now).is_none() {
+            journal.remove();
+        }
+        let hash = self.keys.entry(key.clone()).or_default();
+        hash.fields.insert(vec![field], vec![value]);
+        hash.deadline = deadline;
+        journal.set(&[field], &[value]);
+        journal.deadline(deadline);
     }
 
     fn set_deadline(&mut self, key: &Key, deadline: Option<i64>, now: i64, journal: &mut Journal) {
