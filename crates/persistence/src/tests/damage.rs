@@ -1,5 +1,6 @@
 //! Damage is found wherever it is, told apart from a torn tail, and repaired without deleting anything.
 
+use super::Seed;
 use crate::check::{Finding, Report, check, check_file, repair};
 use crate::disk::memory::MemoryDisk;
 use crate::disk::{Disk, DiskFile};
@@ -241,6 +242,7 @@ fn a_folder_is_used_by_one_at_a_time() {
 
 #[test]
 fn a_commit_that_fails_at_any_call_leaves_the_old_or_the_new_snapshot_whole() {
+    let seed = Seed::of_this_run();
     for call in 0.. {
         let disk = folder_with_snapshot();
         let mut folder = Folder::open(disk.clone()).unwrap();
@@ -256,9 +258,9 @@ fn a_commit_that_fails_at_any_call_leaves_the_old_or_the_new_snapshot_whole() {
         assert!(folder.remove_strays().is_ok());
         drop(folder);
         let (old, new) = (Ok(vec![1, 2, 3, 4, 5, 6]), Ok(vec![9]));
-        for kept in 0..2 {
-            // Of what happened to names, nothing or everything since the last sync is kept.
-            let found = disk.crash(&mut |below| if kept == 0 { 0 } else { below - 1 });
+        for run in 0..20 {
+            let mut rng = seed.rng(run);
+            let found = disk.crash(&mut |below| rng.usize(..below));
             let loaded = load(&found);
             assert!(loaded == new || result.is_err() && loaded == old, "call {call}: {loaded:?}");
         }
