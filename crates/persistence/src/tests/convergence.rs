@@ -92,3 +92,16 @@ proptest! {
         prop_assert_eq!(loaded, lives);
     }
 }
+
+#[test]
+fn a_hash_in_pieces_keeps_the_first_where_its_deadline_was_moved() {
+    let key: Key = (0, b"session".to_vec());
+    let set = (0..4).map(|field| Command::SetAndExpire(key.clone(), field, 1, 5)).collect();
+    let before = [(0, Happening::Batch(set))];
+    let moved = Happening::Batch(vec![Command::Expire(key, 100)]);
+    // The second piece is written when the first deadline would be past.
+    let during = [(0, Happening::Slice(2)), (1, moved), (9, Happening::Slice(2))];
+    let (loaded, lives) = load_and_live(&before, &during, &[]);
+    assert_eq!(loaded, lives);
+    assert_ne!(loaded, Model::default());
+}
