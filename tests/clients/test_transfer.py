@@ -233,6 +233,54 @@ class Export(Case):
                     self.assert_same(expected, contents(self.start(loading, load=path).connect))
 
 
+class Memory(Case):
+    """A hash of a million fields, 100 MB, and many small ones: neither command may hold them."""
+
+    FIELDS, KEYS = 1_000_000, 100_000
+    BOUND_MIB = 48
+
+    def test_no_more_than_a_piece_is_held(self) -> None:
+        real, ours = self.start(servers()[1], port=str(free_port())), self.mayfly()
+        with real.connect() as client:
+            for start in range(0, self.FIELDS, 10_000):
+                fields = {f"field:{start + n:07}": f"{start + n:080}" for n in range(10_000)}
+                client.hset("large", mapping=fields)
+            for start in range(0, self.KEYS, 10_000):
+                with client.pipeline(transaction=False) as pipeline:
+                    for number in range(start, start + 10_000):
+                        pipeline.hset(f"session:{number}", mapping={"user": number, "page": "/some/page"})
+                    pipeline.execute()
+            client.save()
+        target, path = f"127.0.0.1:{ours.port}", self.directory / "export.rdb"
+        for words in (
+            ["import", real.directory / "dump.rdb", "--to", target],
+            ["import", real.url, "--to", target, "--replace"],
+            ["export", path, "--from", target],
+            ["export", path, "--from", real.url],
+        ):
+            with self.subTest(words=words):
+                report, mebibytes = self.peak(words)
+                self.assertIn(f"{self.KEYS + 1} hashes with {self.FIELDS + 2 * self.KEYS} fields", report)
+                print(f"{words[0]}: {mebibytes:.1f} MiB")
+                self.assertLess(mebibytes, self.BOUND_MIB)
+        self.assertGreater(path.stat().st_size, 90_000_000)
+
+    def peak(self, words: list) -> tuple[str, float]:
+        """The report of a run, and the most memory that it has had resident."""
+        command = [os.environ["MAYFLY_BINARY"], *map(str, words)]
+        kibibytes = 0
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            while process.poll() is None:
+                status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+                if found := re.search(r"VmHWM:\s+(\d+) kB", status):
+                    kibibytes = int(found[1])
+                time.sleep(0.005)
+            report, log = process.communicate()
+        self.assertEqual(process.returncode, 0, log)
+        self.assertGreater(kibibytes, 0)
+        return report, kibibytes / 1024
+
+
 class LiveCopy(Case):
     KEYS = 60_000
 

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use crate::hash;
+use crate::hash::{self, FieldTtls};
 use crate::listpack::own_length_bytes;
-use crate::payload::{READ_VERSION_MAX, WRITTEN_VERSION, read_payload, seal, write_payload};
+use crate::payload::{
+    READ_VERSION_MAX, WRITTEN_VERSION, read_foreign_payload, read_payload, seal, write_payload,
+};
 use crate::{RdbError, string};
 
 type Hash = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -90,6 +92,9 @@ proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(kind in any::<u8>(), value in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = read(&sealed(kind, &value, 9));
+        for (kind, version) in [(kind, 12), (kind, 80), (hash::VALKEY_TTLS, 80)] {
+            let _ = read_foreign_payload(&sealed(kind, &value, version), 0, &mut |_, _| true);
+        }
         for (kind, _) in TYPES {
             let _ = read(&sealed(kind, &value, 9));
             let _ = read(&sealed(kind, &blob(&value), 9));
@@ -121,6 +126,29 @@ fn a_field_with_a_ttl_is_refused_in_every_type() {
         (hash::LISTPACK_TTLS, [&[0; 8][..], &blob(&listpack(&fields, Some(1)))].concat()),
     ] {
         assert_eq!(read(&sealed(kind, &value, 12)), Err(RdbError::FieldTtl), "type {kind}");
+    }
+}
+
+#[test]
+fn a_payload_of_another_server_is_read_where_a_restore_refuses_it() {
+    let fields = Hash::from([(b"f".to_vec(), b"v".to_vec())]);
+    let valkey = [&table(&fields)[..], &(-1_i64).to_le_bytes()].concat();
+    for (kind, value, version, dropped) in [
+        (hash::TTLS_PRE_RELEASE, table_with_ttls(&fields, 5), 12, 1),
+        (hash::VALKEY_TTLS, valkey, 80, 0),
+        (hash::HASH, table(&fields), 13, 0),
+    ] {
+        let payload = sealed(kind, &value, version);
+        assert!(read(&payload).is_err());
+        let mut found = Hash::new();
+        let counts = read_foreign_payload(&payload, 0, &mut |field, value| {
+            found.insert(field.to_vec(), value.to_vec()).is_none()
+        });
+        assert_eq!((counts, found), (Ok(FieldTtls { dropped, expired: 0 }), fields.clone()));
+    }
+    for version in [15, 79, 82] {
+        let payload = sealed(hash::HASH, &table(&fields), version);
+        assert_eq!(read_foreign_payload(&payload, 0, &mut |_, _| true), Err(RdbError::VersionOrChecksum));
     }
 }
 
