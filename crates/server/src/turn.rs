@@ -24,6 +24,7 @@ use std::task::{Poll, Waker};
 use mayfly_command::ShardId;
 use mayfly_engine::{Effect, Outgoing, Push, Redirect, Replies, Work};
 
+use crate::clock::Clock;
 use crate::inbox::{ClientAddress, Inbox, Parcel};
 use crate::thread::Thread;
 use crate::wire::Wire;
@@ -43,6 +44,8 @@ pub struct Turn {
     /// Wires that something came for.
     to_write: RefCell<Vec<Rc<RefCell<Wire>>>>,
     effects: Cell<Vec<Effect<ClientAddress>>>,
+    /// When it began, Unix microseconds.
+    began_micros: Cell<Option<i64>>,
     /// Wakes [`Thread::end_turns`].
     end: RefCell<Waker>,
     /// It was woken.
@@ -59,9 +62,17 @@ impl Turn {
             inbox,
             to_write: RefCell::default(),
             effects: Cell::default(),
+            began_micros: Cell::new(None),
             end: RefCell::new(Waker::noop().clone()),
             is_ending: Cell::new(false),
         }
+    }
+
+    /// When it began, Unix microseconds: one reading of the clock for all that is decoded in it.
+    pub fn micros(&self, clock: &Clock) -> i64 {
+        let began = self.began_micros.get().unwrap_or_else(|| clock.now_micros());
+        self.began_micros.set(Some(began));
+        began
     }
 
     /// Messages from other threads that have not been taken.
@@ -125,6 +136,7 @@ impl Thread {
         // It needs no waking up to what it does now.
         self.turn.is_ending.set(true);
         self.turn.calls.set(0);
+        self.turn.began_micros.set(None);
         // The others can begin while this thread does its own part.
         self.send_away();
         self.receive();

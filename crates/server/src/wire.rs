@@ -25,6 +25,9 @@ use crate::thread::Thread;
 /// not hold a whole read buffer.
 const OWN_INPUT_BYTES_MAX: usize = 4 * 1024;
 
+/// A read buffer is used again until less than this part of it is left.
+const READS_A_BUFFER: usize = 4;
+
 /// Bursts a connection handles before others on its thread have a turn.
 const BURSTS_A_TURN: usize = 16;
 
@@ -289,8 +292,7 @@ impl Wire {
         if input.capacity() == 0 {
             input = self.thread.input.take();
         }
-        let room = self.session.bytes_wanted().max(self.read_bytes_max());
-        input.reserve(room);
+        self.make_room(&mut input);
         let result = poll_read_buf(Pin::new(&mut self.socket), task, &mut input);
         if let Poll::Ready(Ok(received)) = &result {
             self.ended |= *received == 0;
@@ -306,13 +308,22 @@ impl Wire {
         Poll::Ready(Ok(()))
     }
 
+    /// Makes room for the request at hand and for the next read. Small reads share a buffer as long as it lasts:
+    /// their requests lie in it until the end of the turn, and a fresh one for every read would be costly.
+    fn make_room(&self, input: &mut BytesMut) {
+        let read_bytes_max = self.read_bytes_max();
+        let room = input.capacity() - input.len();
+        if room < self.session.bytes_wanted().max(read_bytes_max / READS_A_BUFFER) {
+            input.reserve(self.session.bytes_wanted().max(read_bytes_max));
+        }
+    }
+
     /// Lets the session decode, and leaves what it sends off to the turn. True if it used anything.
     fn feed(&mut self, input: &mut BytesMut) -> bool {
         let before = input.len();
         self.was_fed = true;
         let (thread, session, outgoing) = (&self.thread, &mut self.session, &mut self.outgoing);
-        // One reading for the burst.
-        let now_micros = thread.host.clock.now_micros();
+        let now_micros = thread.turn.micros(&thread.host.clock);
         thread.with_surroundings(now_micros, |surroundings| session.feed(input, surroundings, outgoing));
         for delivery in outgoing.drain(..) {
             thread.gather(delivery, self.card.id);
