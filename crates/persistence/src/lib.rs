@@ -18,6 +18,13 @@
 //! it or nothing; one sync serves all shards; and a start with another number of shards needs nothing special, since a
 //! record says which keys it is about and not who wrote it.
 //!
+//! **A round of the disk's thread**: take what the queue has, [`LogWriter::append`] each body, [`LogWriter::write_out`]
+//! once. Then, as the policy says, [`LogWriter::sync`]: in the same round before replies up to [`LogWriter::synced`] go
+//! out (`always`), when a second has passed (`everysec`), or only when [`LogWriter::wants_sync`] (`never`, for the
+//! memory). While [`LogWriter::health`] is sick, writes are refused at the door, and each further round is the attempt
+//! that finds out whether the disk has recovered. A snapshot is [`LogWriter::rotate`], then slices of all shards, then
+//! [`Folder::commit`]; one at a time.
+//!
 //! **What is loaded** after a crash is a prefix of the records in the order they were appended, with everything that
 //! [`LogWriter::synced`] had reached. The tests hold it to that with a failure or a power cut at every single call.
 //!
