@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use tempfile::TempDir;
+
 use crate::harness::{Client, Finished, Launch, Server};
 
 /// The deadline of keys with one in the files.
@@ -86,11 +88,12 @@ fn a_database_that_the_target_has_not_stops_the_import_and_lands_nowhere_else() 
 fn what_cannot_be_imported_is_one_line() {
     let server = Server::start(1);
     let whole = std::fs::read(file("redis-8.2")).expect("the file is there");
-    let torn = temporary("torn.rdb");
+    let folder = temporary();
+    let torn = folder.path().join("torn.rdb");
     std::fs::write(&torn, &whole[..whole.len() - 20]).expect("it can be written");
     let mut changed = whole.clone();
     changed[20] ^= 1;
-    let damaged = temporary("damaged.rdb");
+    let damaged = folder.path().join("damaged.rdb");
     std::fs::write(&damaged, changed).expect("it can be written");
     let state = torn.display().to_string();
     for (source, flags, code, said) in [
@@ -113,7 +116,8 @@ fn what_cannot_be_imported_is_one_line() {
 fn what_is_exported_is_what_is_imported() {
     let (source, target) = (Server::start(2), Server::start(1));
     fill(&mut source.connect());
-    let path = temporary("export.rdb");
+    let folder = temporary();
+    let path = folder.path().join("export.rdb");
     std::fs::write(&path, "something else").expect("it can be written");
     let report = succeeded(export(&path, &source));
     assert!(report.contains("603 hashes with"), "{report}");
@@ -126,7 +130,8 @@ fn a_copy_from_a_server_goes_on_where_it_was_and_may_be_repeated() {
     let (source, target) = (Server::start(2), Server::start(1));
     fill(&mut source.connect());
     let url = format!("redis://{}", source.address);
-    let state = temporary("copy.state");
+    let folder = temporary();
+    let state = folder.path().join("copy.state");
     let flags = ["--state", &state.display().to_string()];
     let first = succeeded(import(Path::new(&url), &target, &flags));
     assert!(first.contains("603 hashes with"), "{first}");
@@ -165,7 +170,8 @@ fn a_hash_of_more_fields_than_a_request_takes_arrives_whole() {
         client.run(&format!("HSET large{}", fields.collect::<String>()));
     }
     client.run(&format!("PEXPIREAT large {FAR}"));
-    let path = temporary("large.rdb");
+    let folder = temporary();
+    let path = folder.path().join("large.rdb");
     let report = succeeded(export(&path, &source));
     assert!(report.contains("1 hashes with 25000 fields"), "{report}");
     let report = succeeded(import(&path, &target, &[]));
@@ -270,7 +276,7 @@ fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("crates/rdb/tests/files/{name}.rdb"))
 }
 
-/// A path of this process in the directory that cargo keeps for the tests' files.
-fn temporary(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", std::process::id()))
+/// A folder that goes with its owner.
+fn temporary() -> TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("the temporary directory can be written")
 }
