@@ -8,6 +8,7 @@ import os
 import pathlib
 import random
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -182,6 +183,23 @@ class Import(Case):
                 with redis.Redis(port=ours.port) as client:
                     self.assertEqual({key: client.hlen(key) for key in expected}, expected)
 
+
+    def test_an_import_may_be_stopped_for_a_while(self) -> None:
+        ours, path, keys = self.mayfly(), self.directory / "dump.rdb", 100_000
+        hashes = (b"\x04\x06%06d\x01\x01f\x01v" % number for number in range(keys))
+        path.write_bytes(b"REDIS0004" + b"".join(hashes) + b"\xff")
+        command = [os.environ["MAYFLY_BINARY"], "import", str(path), "--to", f"127.0.0.1:{ours.port}"]
+        stops = 0
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            while process.poll() is None:
+                process.send_signal(signal.SIGSTOP)
+                process.send_signal(signal.SIGCONT)
+                stops += 1
+                time.sleep(0.005)
+            report, log = process.communicate()
+        self.assertEqual(process.returncode, 0, log)
+        self.assertIn(f"{keys} hashes with {keys} fields", report)
+        self.assertGreater(stops, 5)
 
     def test_a_server_that_tells_no_deadlines_is_asked_for_ttls(self) -> None:
         """As a Redis 6; here the command is forbidden."""

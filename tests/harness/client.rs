@@ -47,6 +47,8 @@ impl Client {
                 Ok(0) => break,
                 Ok(count) => self.reader.feed(&bytes[..count]),
                 Err(error) if is_hang_up(&error) => break,
+                // A machine that was paused interrupts a read that has a timeout.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => panic!("no reply: {error}"),
             }
         }

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use redis::{Client, Cmd, Connection, ConnectionLike, ErrorKind, RedisError, Value};
+use socket2::TcpKeepalive;
 
 use crate::{ServerAddress, TransferError};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A server that says nothing for so long is taken for dead.
-const REPLY_TIMEOUT: Duration = Duration::from_secs(120);
+/// After so long without a word the kernel asks whether the other machine is still there. A timeout of reading would
+/// end a transfer that somebody has stopped for a while (SIGSTOP): the kernel then interrupts the read.
+const KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// A connection, and requests that wait to be sent.
 pub(crate) struct Server {
@@ -23,10 +25,10 @@ impl Server {
     pub(crate) fn connect(address: &ServerAddress) -> Result<Self, TransferError> {
         let name = address.to_string();
         let failed = |error| TransferError::Connection { server: address.to_string(), error };
-        let client = Client::open(address.info()).map_err(failed)?;
+        let info = address.info();
+        let settings = info.tcp_settings().clone().set_keepalive(TcpKeepalive::new().with_time(KEEPALIVE));
+        let client = Client::open(info.set_tcp_settings(settings)).map_err(failed)?;
         let connection = client.get_connection_with_timeout(CONNECT_TIMEOUT).map_err(failed)?;
-        connection.set_read_timeout(Some(REPLY_TIMEOUT)).map_err(failed)?;
-        connection.set_write_timeout(Some(REPLY_TIMEOUT)).map_err(failed)?;
         Ok(Server { connection, name, waiting: Vec::new(), count: 0 })
     }
 
