@@ -17,6 +17,9 @@ use std::ops::Range;
 use crate::effect::{DEADLINE, EFFECTS, FLUSH, KEY, NO_DEADLINE, REMOVE, REMOVE_FIELD, SET, SWAP};
 use crate::varint;
 
+/// The largest buffer that is kept for the next batch.
+const ROOM_BYTES_MAX: usize = 1 << 20;
+
 /// Writes the effects of one batch after the other, each as the body of a record.
 #[derive(Debug, Default)]
 pub struct Journal {
@@ -25,6 +28,8 @@ pub struct Journal {
     front: usize,
     /// Database and key that are current, by where the name lies in the body.
     current: Option<(u16, Range<usize>)>,
+    /// Where the deadline lies that was said last.
+    deadline: Range<usize>,
 }
 
 impl Journal {
@@ -40,6 +45,7 @@ impl Journal {
         varint::push_signed(&mut self.body, now);
         self.front = self.body.len();
         self.current = None;
+        self.deadline = 0..0;
     }
 
     /// The effects that follow are about this key.
@@ -74,12 +80,22 @@ impl Journal {
     /// The key expires then, in unix ms, or never.
     pub fn deadline(&mut self, deadline: Option<i64>) {
         self.assert_key();
+        let start = self.body.len();
         match deadline {
             None => self.body.push(NO_DEADLINE),
             Some(unix_ms) => {
                 self.body.push(DEADLINE);
                 self.body.extend_from_slice(&unix_ms.to_le_bytes());
             }
+        }
+        self.deadline = start..self.body.len();
+    }
+
+    /// Forgets the deadline that was said last, if nothing was said since: for who says it again behind what comes
+    /// next about the same key, so that many fields of a key need one deadline.
+    pub fn forget_deadline(&mut self) {
+        if !self.deadline.is_empty() && self.deadline.end == self.body.len() {
+            self.body.truncate(self.deadline.start);
         }
     }
 
@@ -118,6 +134,14 @@ impl Journal {
     pub fn finish(&self) -> &[u8] {
         self.assert_begun();
         &self.body
+    }
+
+    /// The body as bytes of their own. The next batch begins with [`Journal::begin`].
+    pub fn take(&mut self) -> Vec<u8> {
+        self.assert_begun();
+        self.front = 0;
+        // An unusually long one leaves no memory behind.
+        if self.body.len() > ROOM_BYTES_MAX { std::mem::take(&mut self.body) } else { self.body.clone() }
     }
 
     /// The first byte of an effect, and its first number: nearly always two bytes, which are written as one.
@@ -277,6 +301,31 @@ mod tests {
         assert!(journal.is_empty());
         journal.key(2, b"session");
         assert!(!journal.is_empty());
+    }
+
+    #[test]
+    fn a_deadline_is_forgotten_only_where_it_was_said_last() {
+        let mut journal = Journal::new();
+        journal.begin(0);
+        journal.forget_deadline();
+        journal.key(0, b"a");
+        journal.set(b"f", b"1");
+        journal.deadline(Some(5));
+        journal.key(0, b"a");
+        journal.forget_deadline();
+        journal.set(b"g", b"2");
+        journal.deadline(None);
+        journal.key(0, b"b");
+        journal.forget_deadline();
+        journal.set(b"f", b"3");
+        let body = journal.take();
+        let effects: Vec<_> = Record::read(&body).unwrap().effects().map(Result::unwrap).collect();
+        let [a, b] = [b"a", b"b"].map(|key| Effect::Key { database: 0, key });
+        let set = |field, value| Effect::Set { field, value };
+        assert_eq!(
+            effects,
+            [a, set(b"f", b"1"), set(b"g", b"2"), Effect::Deadline(None), b, set(b"f", b"3")]
+        );
     }
 
     #[test]
