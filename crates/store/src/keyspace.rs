@@ -61,6 +61,8 @@ pub struct Keyspace {
     access: AccessPolicy,
     /// The database that `reclaim` begins with, so that none waits for another for ever.
     first: usize,
+    /// How often databases have changed places.
+    swaps: u64,
 }
 
 impl Keyspace {
@@ -74,6 +76,7 @@ impl Keyspace {
             touched: 0,
             access: options.access,
             first: 0,
+            swaps: 0,
         }
     }
 
@@ -121,6 +124,12 @@ impl Keyspace {
     pub fn swap_databases(&mut self, a: u16, b: u16) {
         self.touched = self.touched.max(usize::from(a.max(b)) + 1);
         self.databases.swap(usize::from(a), usize::from(b));
+        self.swaps += u64::from(a != b);
+    }
+
+    /// How often two databases have changed places.
+    pub fn swaps(&self) -> u64 {
+        self.swaps
     }
 
     /// Removes all keys of a database: at once for every observer, the memory in pieces, by
@@ -171,14 +180,22 @@ impl Keyspace {
                 done.steps += 1;
             }
         }
-        for database in &mut self.databases {
-            while done.steps < steps_max && database.free_piece() {
-                done.steps += 1;
-            }
-        }
+        done.steps += self.free_pieces(steps_max - done.steps);
         self.stats.expired_by_wheel += done.expired as u64;
         done.more = done.steps >= steps_max && self.next_reclaim().is_some_and(|next| next <= now);
         done
+    }
+
+    /// Frees at most so many pieces of what was removed; how many it were. Part of
+    /// [`reclaim`](Keyspace::reclaim), alone for who may not let anything expire.
+    pub fn free_pieces(&mut self, pieces_max: usize) -> usize {
+        let mut pieces = 0;
+        for database in &mut self.databases {
+            while pieces < pieces_max && database.free_piece() {
+                pieces += 1;
+            }
+        }
+        pieces
     }
 
     /// Reports the keys that accesses have found past their deadline, before the wheel came to them: database,

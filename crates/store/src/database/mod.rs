@@ -87,6 +87,18 @@ impl Database {
         }
     }
 
+    /// The entry of a key at whatever time, past its deadline or not. For whoever works for the disk: no client sees
+    /// a key past its deadline.
+    pub fn find_at_any_time(&self, key: Key<'_>) -> Option<EntryId> {
+        self.lookup(key).map(|(number, _)| EntryId(number))
+    }
+
+    /// Says when what is created next comes into being, for who has not looked for it with
+    /// [`find`](Database::find).
+    pub fn begin_at(&mut self, now: UnixMillis) {
+        self.wheel.start_at(now.ticks());
+    }
+
     /// A look-up found no entry, or an expired one.
     #[inline(never)]
     fn find_nothing(&mut self, expired: Option<u32>, now: UnixMillis) {
