@@ -1,7 +1,11 @@
 //! What commands did to keys, for those who watch: keyspace events, `WATCH`, client-side caching.
 //!
 //! A command reports each change where it makes it. While nobody watches, a report is one branch; who watches is
-//! the engine's business.
+//! the engine's business. Beside it, what they did to the data, where that is recorded ([`Recorder`]).
+
+use mayfly_store::UnixMillis;
+
+use crate::recorder::Recorder;
 
 /// The class of an event, with its letter in `notify-keyspace-events`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,13 +54,53 @@ pub enum Change {
 #[derive(Debug, Default)]
 pub struct Changes {
     watched: bool,
+    /// Whether anybody watches or effects are recorded: what a call asks once at its end.
+    is_followed: bool,
     list: Vec<Change>,
+    pub(crate) recorder: Option<Box<Recorder>>,
 }
 
 impl Changes {
     /// Says whether anybody watches; changes are kept only then.
     pub fn set_watched(&mut self, watched: bool) {
         self.watched = watched;
+        self.is_followed = watched || self.recorder.is_some();
+    }
+
+    /// Has the effects on the data recorded from now on, or no more.
+    pub fn set_recorder(&mut self, recorder: Option<Box<Recorder>>) {
+        self.recorder = recorder;
+        self.set_watched(self.watched);
+    }
+
+    /// Whether the effects on the data are recorded.
+    pub fn is_recorded(&self) -> bool {
+        self.recorder.is_some()
+    }
+
+    /// Begins a record, if effects are recorded.
+    pub fn begin_record(&mut self, now: UnixMillis) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.begin(now);
+        }
+    }
+
+    /// Here a record may end.
+    pub fn may_split_record(&mut self) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.may_split();
+        }
+    }
+
+    /// The bodies of the records since the last beginning.
+    pub fn take_records(&mut self) -> impl Iterator<Item = Vec<u8>> {
+        self.recorder.iter_mut().flat_map(|recorder| recorder.take())
+    }
+
+    /// Whether anybody watches, or effects are recorded.
+    #[inline]
+    pub fn is_followed(&self) -> bool {
+        self.is_followed
     }
 
     /// Whether anybody watches.

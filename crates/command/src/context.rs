@@ -160,6 +160,9 @@ impl<'a> Data<'a> {
             None => {
                 let room = pairs.into_iter().map(|(field, value)| packed_bytes(field, value)).sum();
                 self.changes.report(number, Class::New, "new", key);
+                if let Some(recorder) = &mut self.changes.recorder {
+                    recorder.remove(number, key);
+                }
                 database.create(routed, room, now)
             }
         };
@@ -178,7 +181,12 @@ impl<'a> Data<'a> {
             replaced.remove();
         }
         let routed = self.key(key);
-        self.shards.keyspace_of(self.router, routed).database_mut(number).attach(routed, hash);
+        let database = self.shards.keyspace_of(self.router, routed).database_mut(number);
+        let id = database.attach(routed, hash);
+        if let Some(recorder) = &mut self.changes.recorder {
+            recorder.remove(number, key);
+            recorder.whole(number, database, id);
+        }
         self.changes.report(number, Class::New, "new", key);
     }
 
@@ -190,6 +198,9 @@ impl<'a> Data<'a> {
     /// Removes all keys of a logical database.
     pub fn flush(&mut self, number: u16) {
         self.keyspaces().for_each(|keyspace| keyspace.flush(number));
+        if let Some(recorder) = &mut self.changes.recorder {
+            recorder.flush(number);
+        }
         self.changes.report_whole(Change::Flushed { database: number });
     }
 
@@ -197,6 +208,9 @@ impl<'a> Data<'a> {
     pub fn swap(&mut self, first: u16, second: u16) {
         self.keyspaces().for_each(|keyspace| keyspace.swap_databases(first, second));
         if first != second {
+            if let Some(recorder) = &mut self.changes.recorder {
+                recorder.swap(first, second);
+            }
             self.changes.report_whole(Change::Swapped { first, second });
         }
     }
@@ -289,18 +303,33 @@ impl<'a> Hash<'a> {
     /// Sets a field; true if it is new.
     #[inline]
     pub fn set(&mut self, field: &[u8], value: &[u8]) -> bool {
-        self.database.set_field(&mut self.id, field, value)
+        let is_new = self.database.set_field(&mut self.id, field, value);
+        self.record_set(field, value);
+        is_new
     }
 
     /// Sets a field, and when the whole hash expires; true if the field is new.
     #[inline]
     pub fn set_until(&mut self, field: &[u8], value: &[u8], deadline: UnixMillis) -> bool {
-        self.database.set_field_until(&mut self.id, field, value, deadline)
+        let is_new = self.database.set_field_until(&mut self.id, field, value, deadline);
+        self.record_set(field, value);
+        is_new
+    }
+
+    #[inline]
+    fn record_set(&mut self, field: &[u8], value: &[u8]) {
+        if let Some(recorder) = &mut self.changes.recorder {
+            recorder.set(self.number, self.database, self.id, field, value);
+        }
     }
 
     /// Removes a field; true if it was there. The caller ends with [`Hash::remove_if_empty`].
     pub fn remove_field(&mut self, field: &[u8]) -> bool {
-        self.database.remove_field(&mut self.id, field)
+        let was_there = self.database.remove_field(&mut self.id, field);
+        if let (true, Some(recorder)) = (was_there, &mut self.changes.recorder) {
+            recorder.remove_field(self.number, self.database, self.id, field);
+        }
+        was_there
     }
 
     /// All fields with their values, in no particular order.
@@ -327,6 +356,9 @@ impl<'a> Hash<'a> {
     #[inline]
     pub fn set_deadline(&mut self, deadline: Option<UnixMillis>) {
         self.database.set_deadline(self.id, deadline);
+        if let Some(recorder) = &mut self.changes.recorder {
+            recorder.deadline(self.number, self.database, self.id);
+        }
     }
 
     /// Whether it is held in one packed allocation.
@@ -355,13 +387,22 @@ impl<'a> Hash<'a> {
     }
 
     /// Takes it out of the keyspace, with its deadline and without its key.
-    pub fn detach(self) -> Detached {
+    pub fn detach(mut self) -> Detached {
+        self.record_remove();
         self.database.detach(self.id)
     }
 
     /// Removes it.
-    pub fn remove(self) {
+    pub fn remove(mut self) {
+        self.record_remove();
         self.database.remove(self.id);
+    }
+
+    #[inline]
+    fn record_remove(&mut self) {
+        if let Some(recorder) = &mut self.changes.recorder {
+            recorder.remove(self.number, self.database.key(self.id));
+        }
     }
 
     /// Removes it if its last field is gone, and reports that; true if so.

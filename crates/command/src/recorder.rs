@@ -1,0 +1,133 @@
+//! What commands did to the data, for the disk: the effects of all calls that run together, as bodies of records.
+//!
+//! [`Data`](crate::Data) and its hashes write here what they change, where they change it; what a command is called
+//! plays no part. The layout, and what has to be said with a change so that a replay converges, is in
+//! `mayfly-persistence`. While nothing is recorded there is no recorder, which costs a change one branch.
+//!
+//! A record is split between two calls where it grows long, never inside a call or a transaction, so that a crash
+//! leaves all or nothing of each. The exception is one that is longer than a record can be: it is spread over several,
+//! and a crash in between leaves its beginning.
+
+use mayfly_persistence::{Journal, RECORD_BYTES_MAX};
+use mayfly_store::{Database, EntryId, UnixMillis};
+
+/// Past this a record ends with the call. Whoever loads it holds a record in memory.
+const SPLIT_BYTES: usize = 16 << 20;
+/// Past this a record ends in the middle of a call. The effect that went past it has to fit.
+const SPREAD_BYTES: usize = RECORD_BYTES_MAX / 2;
+
+/// Records effects.
+#[derive(Debug)]
+pub struct Recorder {
+    journal: Journal,
+    now: UnixMillis,
+    finished: Vec<Vec<u8>>,
+    split_bytes: usize,
+    spread_bytes: usize,
+}
+
+impl Default for Recorder {
+    fn default() -> Self {
+        Recorder::with_limits(SPLIT_BYTES, SPREAD_BYTES)
+    }
+}
+
+impl Recorder {
+    /// A recorder whose records end behind the call that makes them longer than `split_bytes`, and within a call
+    /// behind the effect that makes them longer than `spread_bytes`.
+    pub fn with_limits(split_bytes: usize, spread_bytes: usize) -> Self {
+        let (journal, now) = (Journal::new(), UnixMillis(0));
+        let mut recorder = Recorder { journal, now, finished: Vec::new(), split_bytes, spread_bytes };
+        recorder.begin(now);
+        recorder
+    }
+
+    /// Begins a record at an instant. What was not taken is forgotten.
+    pub fn begin(&mut self, now: UnixMillis) {
+        self.now = now;
+        self.finished.clear();
+        self.journal.begin(now.0);
+    }
+
+    /// Bytes since the beginning, or the end of the last record.
+    pub fn len(&self) -> usize {
+        self.journal.len()
+    }
+
+    /// Whether there is no effect since the beginning, or the end of the last record.
+    pub fn is_empty(&self) -> bool {
+        self.journal.is_empty()
+    }
+
+    /// Here a record may end.
+    pub fn may_split(&mut self) {
+        self.end_beyond(self.split_bytes);
+    }
+
+    /// The bodies of all records with effects since the beginning.
+    pub fn take(&mut self) -> impl Iterator<Item = Vec<u8>> {
+        if !self.journal.is_empty() {
+            self.end();
+        }
+        self.finished.drain(..)
+    }
+
+    /// A field of a hash was set.
+    #[inline(never)]
+    pub fn set(&mut self, number: u16, database: &Database, id: EntryId, field: &[u8], value: &[u8]) {
+        self.journal.key(number, database.key(id));
+        self.journal.forget_deadline();
+        self.journal.set(field, value);
+        self.deadline(number, database, id);
+    }
+
+    /// The deadline of a hash was set.
+    #[inline(never)]
+    pub fn deadline(&mut self, number: u16, database: &Database, id: EntryId) {
+        self.journal.key(number, database.key(id));
+        self.journal.forget_deadline();
+        self.journal.deadline(database.deadline(id).map(|deadline| deadline.0));
+        self.end_beyond(self.spread_bytes);
+    }
+
+    /// A field of a hash was removed.
+    pub fn remove_field(&mut self, number: u16, database: &Database, id: EntryId, field: &[u8]) {
+        self.journal.key(number, database.key(id));
+        self.journal.remove_field(field);
+        self.end_beyond(self.spread_bytes);
+    }
+
+    /// A key is gone, or about to be set anew.
+    pub fn remove(&mut self, number: u16, key: &[u8]) {
+        self.journal.key(number, key);
+        self.journal.remove();
+    }
+
+    /// What a hash holds: all fields and the deadline.
+    pub fn whole(&mut self, number: u16, database: &Database, id: EntryId) {
+        database.fields(id).for_each(|(field, value)| self.set(number, database, id, field, value));
+    }
+
+    /// A database was emptied.
+    pub fn flush(&mut self, number: u16) {
+        self.journal.flush(number);
+    }
+
+    /// Two databases have changed places.
+    pub fn swap(&mut self, first: u16, second: u16) {
+        self.journal.swap(first, second);
+    }
+
+    #[inline]
+    fn end_beyond(&mut self, bytes: usize) {
+        if self.journal.len() > bytes {
+            self.end();
+        }
+    }
+
+    #[cold]
+    fn end(&mut self) {
+        self.finished.push(self.journal.take());
+        self.journal.begin(self.now.0);
+    }
+}
