@@ -199,6 +199,9 @@ impl<A> Work<A> {
 /// What a shard wants delivered.
 #[derive(Debug)]
 pub enum Effect<A> {
+    /// What calls did to the data: the body of a record for the log. It belongs there before anything that stands
+    /// behind it is delivered: replies to those calls and messages about them, and keyspaces, on which others go on.
+    Record(Vec<u8>),
     /// Replies to a session.
     Reply(A, Box<Replies>),
     /// A message that answers no request, to the client of this number.

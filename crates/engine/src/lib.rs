@@ -21,6 +21,9 @@
 //! * Replies of one session and shard come back in the order they were asked for, so putting them in request
 //!   order is a merge of queues, one a shard: the lanes.
 //!
+//! For the disk a shard hands out what its calls did to the data ([`Effect::Record`]), does that again at a start
+//! ([`Shard::replay`]), and writes down what it holds in slices ([`Shard::snapshot_slice`]).
+//!
 //! Here: routing, batches, sessions, shards, counters. Elsewhere: what commands do (`mayfly-command`), bytes
 //! (`mayfly-resp`), data (`mayfly-store`), and whoever moves messages and reads clocks: `mayfly-server` with
 //! actors, `mayfly-sim` with a seed. This crate knows neither threads nor sockets nor clocks; it never calls
@@ -33,10 +36,12 @@ mod lanes;
 mod meter;
 mod observers;
 mod pauses;
+mod replay;
 mod router;
 mod runner;
 mod session;
 mod shard;
+mod snapshot;
 mod subscriptions;
 mod tally;
 mod tracking;
@@ -48,8 +53,10 @@ pub use events::{EventClasses, SharedEventClasses};
 pub use meter::Stopwatch;
 pub use observers::Observers;
 pub use pauses::Pauses;
+pub use replay::ReplayError;
 pub use session::{Redirect, Session, SessionOptions, Surroundings};
 pub use shard::{Moment, Shard, ShardGauges, ShardOptions};
+pub use snapshot::{Slice, SnapshotCursor};
 pub use subscriptions::{Message, Push, Subscriptions};
 pub use tally::{Tally, TallySnapshot};
 pub use transaction::TransactionLimits;

@@ -75,6 +75,8 @@ pub struct Runner<'a, 'm, A> {
     pub reply_to: &'a A,
     pub effects: &'a mut Vec<Effect<A>>,
     pub changes: &'a mut Changes,
+    /// What it does belongs together: no record ends here.
+    pub is_in_transaction: bool,
 }
 
 impl<A: Clone> Runner<'_, '_, A> {
@@ -151,6 +153,7 @@ impl<A: Clone> Runner<'_, '_, A> {
         if !is_muted {
             ReplyWriter::new(&mut replies.bytes, exec.protocol).array(calls.len());
         }
+        self.is_in_transaction = true;
         for call in calls {
             let before = replies.bytes.len();
             self.call(batch, call, hand, replies);
@@ -161,6 +164,7 @@ impl<A: Clone> Runner<'_, '_, A> {
             }
             self.limit(replies);
         }
+        self.is_in_transaction = false;
     }
 
     /// Drops a reply that makes the batch's too long. The call was carried out; its client is closed for not being
@@ -235,8 +239,19 @@ impl<A: Clone> Runner<'_, '_, A> {
         if call.is_tracked {
             self.remember(batch, call, hand);
         }
+        if self.changes.is_followed() {
+            self.follow(batch.client, hand);
+        }
+    }
+
+    /// What others have of the last call: the log, and those who watch.
+    #[inline(never)]
+    fn follow(&mut self, client: u64, hand: &mut Hand<'_, A>) {
+        if !self.is_in_transaction {
+            self.changes.may_split_record();
+        }
         if self.changes.is_watched() {
-            self.report(Some(batch.client), hand);
+            self.report(Some(client), hand);
         }
     }
 

@@ -7,14 +7,17 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 use mayfly_command::{Changes, Host, Router, ShardId};
-use mayfly_store::{Keyspace, Reclaimed, StoreOptions, UnixMillis};
+use mayfly_persistence::Record;
+use mayfly_store::{Keyspace, KeyspaceStats, Reclaimed, StoreOptions, UnixMillis};
 
 use crate::batch::{Batch, Effect, Joint, Work};
 use crate::counters::ThreadCounters;
 use crate::events::SharedEventClasses;
 use crate::meter::{Meter, Stopwatch};
 use crate::observers::Observers;
+use crate::replay::{self, ReplayError};
 use crate::runner::{Hand, Runner, expired_change, prefetch_stage};
+use crate::snapshot::{Slice, SnapshotCursor};
 use crate::subscriptions::{Message, Push};
 
 /// Limits of a shard, from the config.
@@ -30,6 +33,8 @@ pub struct ShardOptions {
     pub events: SharedEventClasses,
     /// Keys that are remembered for clients that cache them.
     pub tracked_keys_max: usize,
+    /// Whether changes of data leave as [`Effect::Record`], for the log.
+    pub is_recording: bool,
 }
 
 impl Default for ShardOptions {
@@ -41,6 +46,7 @@ impl Default for ShardOptions {
             output_bytes_max: 256 << 20,
             events: SharedEventClasses::default(),
             tracked_keys_max: 1_000_000,
+            is_recording: false,
         }
     }
 }
@@ -104,8 +110,25 @@ impl Tools {
         effects: &'a mut Vec<Effect<A>>,
     ) -> Runner<'a, 'm, A> {
         let Tools { router, random, changes } = self;
-        let output_bytes_max = options.output_bytes_max;
-        Runner { router, random, moment, meter, output_bytes_max, reply_to, effects, changes }
+        let (output_bytes_max, is_in_transaction) = (options.output_bytes_max, false);
+        Runner {
+            router,
+            random,
+            moment,
+            meter,
+            output_bytes_max,
+            reply_to,
+            effects,
+            changes,
+            is_in_transaction,
+        }
+    }
+
+    /// Records effects from now on, or no more.
+    fn set_recording(&mut self, is_recording: bool) {
+        if is_recording != self.changes.is_recorded() {
+            self.changes.set_recorder(is_recording.then(Box::default));
+        }
     }
 }
 
@@ -119,6 +142,8 @@ impl<A: Clone> Shard<A> {
         counters: Arc<ThreadCounters>,
     ) -> Self {
         let keyspace = Keyspace::new(options.store.clone(), router.hasher().clone());
+        let mut tools = Tools { router, random: Rng::with_seed(seed), changes: Changes::default() };
+        tools.set_recording(options.is_recording);
         Shard {
             id,
             observers: Some(Box::new(Observers::new(options.events.clone(), options.tracked_keys_max))),
@@ -126,13 +151,14 @@ impl<A: Clone> Shard<A> {
             keyspace: Some(Box::new(keyspace)),
             waiting: VecDeque::new(),
             together: Vec::new(),
-            tools: Tools { router, random: Rng::with_seed(seed), changes: Changes::default() },
+            tools,
             counters,
         }
     }
 
     /// Changes the limits, for what comes from now on; the number of databases stays.
     pub fn set_options(&mut self, options: ShardOptions) {
+        self.tools.set_recording(options.is_recording);
         self.options = options;
         self.apply_store_options();
     }
@@ -204,6 +230,45 @@ impl<A: Clone> Shard<A> {
     /// When [`Shard::reclaim`] has something to do; `None`: not before other work comes.
     pub fn next_reclaim(&self) -> Option<UnixMillis> {
         self.keyspace.as_ref()?.next_reclaim()
+    }
+
+    /// Does again what was recorded, for the keys that are its own. Before any work, all records of the snapshot and
+    /// then of the log, then [`Shard::end_replay`].
+    ///
+    /// # Errors
+    /// The record cannot be applied; the shard is of no use any more.
+    pub fn replay(&mut self, record: &Record<'_>) -> Result<(), ReplayError> {
+        let keyspace = self.keyspace.as_deref_mut().expect("no joint is under way before the start");
+        replay::apply(record, keyspace, &self.tools.router, self.id)
+    }
+
+    /// Ends the replay: what is past its deadline is dropped; how many keys those were.
+    pub fn end_replay(&mut self, now: UnixMillis) -> u64 {
+        let keyspace = self.keyspace.as_deref_mut().expect("no joint is under way before the start");
+        let reclaimed = keyspace.reclaim(now, usize::MAX, &mut |_, _, _| {});
+        // They had expired long ago: that is no lag, and nobody hears of it.
+        *keyspace.stats_mut() = KeyspaceStats::default();
+        reclaimed.expired as u64
+    }
+
+    /// The next of its keys for a snapshot. A slice that is longer than `bytes_max` ends behind the key, or the piece
+    /// of a large hash, that made it so.
+    pub fn snapshot_slice(
+        &mut self,
+        cursor: &mut SnapshotCursor,
+        bytes_max: usize,
+        now: UnixMillis,
+    ) -> Slice {
+        match &self.keyspace {
+            Some(keyspace) => cursor.slice(keyspace, &self.tools.router, bytes_max, now),
+            None => Slice::Nothing,
+        }
+    }
+
+    /// How often two databases have changed places: the same for all shards, since a swap visits all of them. `None`
+    /// while its keyspace is away.
+    pub fn swaps(&self) -> Option<u64> {
+        self.keyspace.as_ref().map(|keyspace| keyspace.swaps())
     }
 
     /// What it holds at `now`; `None` while the keyspace is away.
@@ -281,10 +346,12 @@ impl<A: Clone> Shard<A> {
         let mut replies = batch.room.take().unwrap_or_default();
         let mut hand = Hand::Many(&mut keyspaces, &mut observers);
         let mut meter = Meter::started(&self.counters, moment.stopwatch);
+        self.tools.changes.begin_record(moment.now);
         let runner = self.tools.runner(&mut meter, &self.options, &reply_to, moment, effects);
         runner.run(&batch, &mut replies, &mut hand);
         let nanos = meter.finish();
         replies.own = take_own(batch.client, effects, before);
+        place_records(&mut self.tools.changes, effects, before);
         replies.spent = Some(batch);
         self.counters.joints.add(1);
         self.was_busy(nanos);
@@ -319,6 +386,8 @@ impl<A: Clone> Shard<A> {
             unreachable!("checked by the callers");
         };
         let mut meter = Meter::started(&self.counters, moment.stopwatch);
+        let first = effects.len();
+        self.tools.changes.begin_record(moment.now);
         let mut queue = batches.drain(..);
         while !queue.as_slice().is_empty() {
             let prefetched = prefetch_stage(keyspace, queue.as_slice());
@@ -334,6 +403,7 @@ impl<A: Clone> Shard<A> {
                 effects.push(Effect::Reply(reply_to, replies));
             }
         }
+        place_records(&mut self.tools.changes, effects, first);
         let nanos = meter.finish();
         if !observers.tracking.is_idle() {
             self.counters.observed(observers);
@@ -344,6 +414,13 @@ impl<A: Clone> Shard<A> {
     fn was_busy(&self, nanos: u64) {
         self.counters.busy_nanos.record(nanos);
         self.counters.busy_nanos_max.raise_to(nanos);
+    }
+}
+
+/// Puts what was recorded before all that gave rise to it, from a place on.
+fn place_records<A>(changes: &mut Changes, effects: &mut Vec<Effect<A>>, from: usize) {
+    for (place, body) in (from..).zip(changes.take_records()) {
+        effects.insert(place, Effect::Record(body));
     }
 }
 

@@ -138,6 +138,7 @@ impl Fixture {
                 Effect::Reply((), replies) => self.session.accept(replies),
                 Effect::Push((), _, push) => assert_eq!(self.session.push(push), None),
                 Effect::Pass(shard, work) => self.accept(shard, work),
+                Effect::Record(_) => panic!("nothing is recorded unless it is asked for"),
             }
         }
     }

@@ -66,6 +66,7 @@ pub fn shard_options(config: &Config, events: &SharedEventClasses, shards: usize
         output_bytes_max: config.limits.output_bytes_max,
         events: events.clone(),
         tracked_keys_max: config.limits.tracked_keys_max.div_ceil(shards),
+        is_recording: false,
     }
 }
 

@@ -177,6 +177,7 @@ impl Thread {
                 Effect::Reply(to, replies) => self.put(to.thread, Parcel::Replies(to.client, replies)),
                 Effect::Push(to, _, push) => self.push(to, push),
                 Effect::Pass(shard, work) => self.send(shard, work),
+                Effect::Record(_) => unreachable!("shards are not asked to record"),
             }
         }
         self.turn.effects.set(effects);
