@@ -109,6 +109,8 @@ async fn turn_wheel(thread: Rc<Thread>) {
                 steps = 0;
                 tokio::time::sleep(REST).await;
             } else {
+                // Whoever was woken on this processor by an answer is let through before the next slice.
+                std::thread::yield_now();
                 tokio::task::yield_now().await;
             }
         }
