@@ -96,6 +96,8 @@ impl Journal {
     pub fn forget_deadline(&mut self) {
         if !self.deadline.is_empty() && self.deadline.end == self.body.len() {
             self.body.truncate(self.deadline.start);
+            // What comes next may be as long.
+            self.deadline = 0..0;
         }
     }
 
@@ -318,13 +320,26 @@ mod tests {
         journal.key(0, b"b");
         journal.forget_deadline();
         journal.set(b"f", b"3");
+        journal.deadline(Some(6));
+        journal.forget_deadline();
+        // As long as the deadline was.
+        journal.set(b"name", b"va");
+        journal.forget_deadline();
         let body = journal.take();
         let effects: Vec<_> = Record::read(&body).unwrap().effects().map(Result::unwrap).collect();
         let [a, b] = [b"a", b"b"].map(|key| Effect::Key { database: 0, key });
         let set = |field, value| Effect::Set { field, value };
         assert_eq!(
             effects,
-            [a, set(b"f", b"1"), set(b"g", b"2"), Effect::Deadline(None), b, set(b"f", b"3")]
+            [
+                a,
+                set(b"f", b"1"),
+                set(b"g", b"2"),
+                Effect::Deadline(None),
+                b,
+                set(b"f", b"3"),
+                set(b"name", b"va")
+            ]
         );
     }
 
