@@ -20,6 +20,8 @@ pub enum Fault {
     LostKey,
     /// A keyspace that comes home is forgotten for ever.
     LostKeyspace,
+    /// A record is lost on its way to the log.
+    LostRecord,
 }
 
 /// Whether a planted fault strikes now; it does once.

@@ -63,6 +63,7 @@ pub fn draw_options(is_varied: bool, random: &mut Rng) -> Drawn {
             store,
             output_bytes_max,
             events: SharedEventClasses::new(classes),
+            is_recording: true,
             ..ShardOptions::default()
         },
     }

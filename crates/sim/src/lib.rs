@@ -18,6 +18,7 @@
 //! * transactions as one, and only if no watched key has changed ([`watchers`]); every message to all who listen
 //!   at that moment and to nobody else, once, in order, never outside its subscription ([`listeners`]); one
 //!   `expired` event for each key that has expired;
+//! * shards of another number, started from what the shards have recorded, hold the same ([`disk`]);
 //! * walks return what was there all the time ([`walks`]);
 //! * data equal to the model, the store's invariants, queues within the window, and at the end nothing left over:
 //!   no message, no keyspace away, no key past its deadline, no subscription, no watch ([`world`]).
@@ -27,6 +28,7 @@
 
 pub mod client;
 pub mod conversation;
+pub mod disk;
 pub mod expected;
 pub mod fault;
 pub mod grammar;
@@ -78,6 +80,10 @@ pub struct Summary {
     pub transactions: [u64; 2],
     /// Messages to subscribers.
     pub messages: u64,
+    /// Starts from what was recorded, compared with what lives.
+    pub starts: u64,
+    /// Snapshots that came to their end, and those begun anew.
+    pub snapshots: [u64; 2],
     /// Calls by command.
     pub by_name: BTreeMap<&'static str, u64>,
     /// A digest of all calls and replies: equal for equal runs.
@@ -124,6 +130,8 @@ impl Run {
             overflows: world.overflows,
             transactions: oracle.transactions,
             messages: oracle.listeners.messages,
+            starts: world.disk.starts,
+            snapshots: world.disk.snapshots,
             by_name: oracle.by_name.clone(),
             digest: oracle.digest,
         })

@@ -8,6 +8,7 @@ const STEPS: u64 = 4_000;
 #[track_caller]
 fn run_seeds(shards: u16) {
     let (mut totals, mut seen) = ((0, 0, 0), (0, 0, 0));
+    let (mut starts, mut snapshots) = (0, [0; 2]);
     let mut names = std::collections::BTreeSet::new();
     for seed in 0..40 {
         let run = Run { seed, shards, steps: STEPS, fault: None };
@@ -15,8 +16,11 @@ fn run_seeds(shards: u16) {
         let [ran, refused] = summary.transactions;
         seen = (seen.0 + ran, seen.1 + refused, seen.2 + summary.messages);
         totals = (totals.0 + summary.calls, totals.1 + summary.joints, totals.2 + summary.walks);
+        starts += summary.starts;
+        snapshots = [0, 1].map(|which| snapshots[which] + summary.snapshots[which]);
         names.extend(summary.by_name.into_keys());
     }
+    assert!(starts > 300 && snapshots[0] > 100 && snapshots[1] > 10, "{starts} starts, {snapshots:?}");
     let (calls, joints, walks) = totals;
     assert!(calls > 20_000 && walks > 200, "{totals:?}");
     assert!(seen.0 > 300 && seen.1 > 50 && seen.2 > 500, "transactions and messages: {seen:?}");
@@ -73,6 +77,7 @@ fn every_planted_fault_is_found() {
         (Fault::OvertakingBatch, &[UNORDERED]),
         (Fault::LostKey, &["differ", "expected"]),
         (Fault::LostKeyspace, &[UNANSWERED, "never ran"]),
+        (Fault::LostRecord, &["a start from"]),
     ] {
         let runs = (1..40).map(|seed| Run { seed, shards: 4, steps: STEPS, fault: Some(fault) });
         let failure = runs.map(Run::run).find_map(Result::err);

@@ -85,6 +85,11 @@ impl World {
                         self.shard_mailboxes[to.index()].push_back(work);
                     }
                 }
+                Effect::Record(body) => {
+                    if !strikes(&mut self.laws.fault, Fault::LostRecord, self.oracle.calls > 300) {
+                        self.disk.append(body);
+                    }
+                }
                 effect => about_clients.push(effect),
             }
         }

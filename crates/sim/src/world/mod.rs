@@ -20,6 +20,7 @@ use mayfly_engine::{
 use mayfly_store::{KeyHasher, UnixMillis};
 
 use crate::client::{Client, ClientId};
+use crate::disk::Disk;
 use crate::fault::{Fault, strikes};
 use crate::host::SimHost;
 use crate::laws::{Laws, ROOMY_BYTES, draw_options};
@@ -55,6 +56,8 @@ pub struct World {
     output_bytes: usize,
     /// What judges the shards.
     pub oracle: Oracle,
+    /// What the shards have recorded.
+    pub disk: Disk,
     /// Clients that were closed because too many replies waited.
     pub overflows: u64,
     /// Joints that were carried out.
@@ -94,6 +97,7 @@ impl World {
             shards: shards.collect(),
             shard_mailboxes: router.all().map(|_| VecDeque::new()).collect(),
             random,
+            disk: Disk::new(laws.seed, drawn.shard.clone()),
             laws,
             now_micros: START_MICROS,
             router,
@@ -145,7 +149,7 @@ impl World {
             _ => {}
         }
         self.plant();
-        Ok(())
+        self.disk.step(&mut self.shards, &self.router, UnixMillis(self.now_micros / 1_000))
     }
 
     /// A client connects. With `is_scripted` it keeps its replies and says only what it is told.
@@ -224,6 +228,7 @@ impl World {
     /// What was lost or is left over.
     pub fn finish(&mut self) -> Checked {
         self.settle()?;
+        self.check_start()?;
         for (id, connection) in &self.connections {
             let client = &self.clients[id];
             client.check_answered().map_err(|fault| format!("client {id}: {fault}"))?;
@@ -248,6 +253,7 @@ impl World {
             self.reclaim_all()?;
         }
         self.check()?;
+        self.check_start()?;
         if let Some(auditor) = auditor {
             self.settle()?;
             self.clients[&auditor].check_answered()?;
@@ -264,6 +270,12 @@ impl World {
             }
             None => Ok(()),
         }
+    }
+
+    /// Starts fresh shards from what was recorded, and compares.
+    fn check_start(&mut self) -> Checked {
+        let now = self.now();
+        self.disk.check(&mut self.shards, &self.router, now)
     }
 
     /// Unix milliseconds.
