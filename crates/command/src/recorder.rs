@@ -131,3 +131,46 @@ impl Recorder {
         self.journal.begin(self.now.0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use mayfly_persistence::{Effect, Record};
+    use mayfly_store::{KeyHasher, Keyspace, StoreOptions, packed_bytes};
+
+    use super::*;
+
+    #[test]
+    fn what_is_longer_than_a_record_is_spread_over_several_that_name_the_key_and_its_deadline() {
+        const DEADLINE: i64 = 1_767_225_700_000;
+        let hasher = KeyHasher::from_seed(1);
+        let mut keyspace = Keyspace::new(StoreOptions::default(), hasher.clone());
+        let (key, now) = (mayfly_store::Key { bytes: b"key", hash: hasher.hash(b"key") }, UnixMillis(7));
+        let database = keyspace.database_mut(3);
+        let (mut id, _) = database.find_or_create(key, || packed_bytes(b"field", b"value"), now);
+        for field in 0..20 {
+            database.set_field(&mut id, &[field], b"value");
+        }
+        database.set_deadline(id, Some(UnixMillis(DEADLINE)));
+
+        let mut recorder = Recorder::with_limits(10, 60);
+        recorder.begin(now);
+        recorder.whole(3, keyspace.database(3), id);
+        let bodies: Vec<_> = recorder.take().collect();
+        assert!(bodies.len() > 2, "{} records", bodies.len());
+        let mut fields = BTreeSet::new();
+        for body in &bodies {
+            let record = Record::read(body).unwrap();
+            let effects: Vec<_> = record.effects().map(Result::unwrap).collect();
+            assert_eq!((record.now, effects[0]), (7, Effect::Key { database: 3, key: b"key" }));
+            assert_eq!(effects.last(), Some(&Effect::Deadline(Some(DEADLINE))));
+            fields.extend(effects.iter().filter_map(|effect| match effect {
+                Effect::Set { field, value: b"value" } => Some(field.to_vec()),
+                _ => None,
+            }));
+        }
+        assert_eq!(fields, (0..20).map(|field| vec![field]).collect());
+        assert_eq!(recorder.take().count(), 0);
+    }
+}
