@@ -1,8 +1,9 @@
 //! The world: shards, sessions, mailboxes, clients and the clock, and one step of it at a time.
 //!
-//! Mailboxes are as actix has them: a message is in its receiver's mailbox when the sender goes on, and a receiver
-//! takes its messages in that order. A connection takes all its messages before it reads from its socket. Every
-//! client lives on the thread of one shard; calls for that shard take the short way, without a mailbox.
+//! Messages are as threads exchange them: one is in its receiver's mailbox when the sender goes on, and a receiver takes
+//! its messages in that order. A connection takes all its messages before it reads from its socket. Calls for the
+//! shard on the client's own thread wait like those for others: for the end of a turn. Batches that a shard finds
+//! together run together.
 //!
 //! Here: what there is, and what happens next. Beside it: messages on their way (`delivery`).
 
