@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use mayfly_command::{ClientCard, ClientState, Host, HostFacts, Router};
 use mayfly_engine::{
-    Effect, Moment, Outgoing, Pauses, Session, SessionOptions, Shard, ShardOptions, Surroundings,
+    Door, Effect, Moment, Outgoing, Pauses, Session, SessionOptions, Shard, ShardOptions, Surroundings,
     ThreadCounters, Work,
 };
 use mayfly_resp::{Protocol, ReplyWriter};
@@ -57,6 +57,7 @@ impl World {
             counters: &self.counters,
             is_monitored: false,
             pauses: &Pauses::default(),
+            door: &Door::default(),
         };
         let moment = Moment { now: NOW, host: &Nowhere, stopwatch: &stopwatch };
         self.output.clear();

@@ -14,6 +14,7 @@ mod comparison;
 mod configuration;
 mod connections;
 mod documents;
+mod durability;
 mod hang_up;
 mod info;
 mod limits;

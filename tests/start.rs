@@ -11,9 +11,16 @@ use crate::harness::{Finished, Launch, Server, temporary_file};
 fn help_and_version_are_shown() {
     let help = Launch::bare().flags(["--help"]).run();
     assert_eq!((help.code, help.stderr.as_str()), (0, ""));
-    for flag in
-        ["--config", "--check-config", "--print-config", "--port", "--bind", "--shards", "--metrics-port"]
-    {
+    for flag in [
+        "--config",
+        "--check-config",
+        "--print-config",
+        "--port",
+        "--bind",
+        "--shards",
+        "--metrics-port",
+        "--dir",
+    ] {
         assert!(help.stdout.contains(flag), "{flag} in {}", help.stdout);
     }
     let version = Launch::bare().flags(["--version"]).run();

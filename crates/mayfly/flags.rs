@@ -13,6 +13,7 @@ Examples:
   mayfly                                    defaults: 127.0.0.1:6379, a shard per core (one for two cores)
   mayfly --config /etc/mayfly.toml          settings from a file
   mayfly --bind 0.0.0.0 --bind :: --port 7000
+  mayfly --dir /var/lib/mayfly              what is written outlives the process
   MAYFLY_SERVER__PASSWORD=secret mayfly     a setting from the environment
   mayfly --print-config > mayfly.toml       a commented file to begin with
   mayfly --config mayfly.toml --check-config
@@ -86,6 +87,8 @@ pub struct Flags {
     shards: Option<String>,
     #[arg(long, value_name = "PORT", allow_hyphen_values = true)]
     metrics_port: Option<String>,
+    #[arg(long, value_name = "FOLDER")]
+    dir: Option<String>,
 
     /// What to do instead of serving.
     #[command(subcommand)]
@@ -189,6 +192,7 @@ impl Flags {
             "bind" => Some(self.bind.join(",")).filter(|_| !self.bind.is_empty()),
             "shards" => self.shards.clone(),
             "metrics-port" => self.metrics_port.clone(),
+            "dir" => self.dir.clone(),
             _ => None,
         };
         DIRECTIVES.iter().filter_map(|directive| Some((directive.path, value(directive)?))).collect()

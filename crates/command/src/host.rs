@@ -84,6 +84,8 @@ pub struct HostFacts {
     pub uptime_seconds: u64,
     /// What would be evicted if memory were limited.
     pub memory_policy: &'static str,
+    /// What outlives the process.
+    pub persistence: PersistenceFacts,
     /// Limit of connections.
     pub connections_max: u64,
     /// Open connections.
@@ -142,6 +144,17 @@ pub struct HostFacts {
     pub errors_by_code: Vec<(&'static str, u64)>,
     /// Calls, errors and microseconds of each command that was called, by full name.
     pub commands: Vec<CommandFacts>,
+}
+
+/// What `INFO` says about the way to the disk.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct PersistenceFacts {
+    /// There is a folder.
+    pub is_enabled: bool,
+    /// It is being loaded.
+    pub is_loading: bool,
+    /// The disk takes nothing at the moment.
+    pub is_sick: bool,
 }
 
 impl HostFacts {

@@ -38,7 +38,7 @@ pub use changes::{Change, Changes, Class};
 pub use client::{ClientCard, ClientState, ReplyMode};
 pub use context::{Data, DataContext, SessionContext, Shards};
 pub use error::{CommandError, Outcome};
-pub use host::{CommandFacts, Host, HostFacts, Pause, ShardFacts};
+pub use host::{CommandFacts, Host, HostFacts, Pause, PersistenceFacts, ShardFacts};
 pub use recorder::Recorder;
 pub use routing::{Router, ShardId};
 pub use spec::{ChannelKind, Flags, Run, Spec, Step};

@@ -130,6 +130,11 @@ pub enum Kind {
         /// The longest allowed text, in bytes.
         bytes_max: usize,
     },
+    /// The path of a folder or a file, of at most so many bytes; empty means none.
+    Path {
+        /// The longest allowed path, in bytes.
+        bytes_max: usize,
+    },
     /// One IP address.
     Address,
     /// From one to so many different IP addresses.
@@ -156,6 +161,7 @@ impl Kind {
             },
             Self::Letters { of } => format!("letters of {of}"),
             Self::Secret { bytes_max } => format!("text of up to {bytes_max} bytes"),
+            Self::Path { bytes_max } => format!("a path of up to {bytes_max} bytes"),
             Self::Address => "an IP address".into(),
             Self::Addresses { max } => format!("1 to {max} IP addresses"),
         }
@@ -183,6 +189,15 @@ impl Kind {
                 None => Ok(Value::Text(text.into())),
             },
             Self::Secret { .. } => self.secret(text),
+            Self::Path { bytes_max } => match text {
+                _ if text.len() > *bytes_max => {
+                    Err(self.refuse(&format!("{} bytes are too many", text.len())))
+                }
+                _ if text.contains(char::is_control) => {
+                    Err(self.refuse("there is a control character in it"))
+                }
+                _ => Ok(Value::Text(text.into())),
+            },
             Self::Address => Ok(Value::Addresses(vec![self.address(text)?])),
             Self::Addresses { .. } => {
                 let words = text.split([',', ' ']).filter(|word| !word.is_empty());
@@ -253,7 +268,7 @@ pub enum Value {
     Integer(u64),
     /// Of flags.
     Flag(bool),
-    /// Of letters.
+    /// Of letters and paths.
     Text(String),
     /// Of words, as the kind lists it.
     Word(&'static str),

@@ -13,7 +13,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use crate::directive::{Directive, Kind, Section, directives};
 use crate::size::{GIB, KIB, MIB};
-use crate::values::{Level, LogFormat, MemoryPolicy, Secret, Setting};
+use crate::values::{FsyncPolicy, Level, LogFormat, MemoryPolicy, Secret, Setting};
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -131,6 +131,18 @@ directives! {
         /// How many hashes a shard reclaims before it looks at its clients again (130 to 180 ns each). More reclaim
         /// a storm sooner, fewer make calls wait less behind it.
         slice_entries_max: usize = 256, Kind::Integer { min: 1, max: 65_536, unit: "hashes" }, live;
+    }
+
+    /// What outlives the process. Without a folder nothing is written, and a stop forgets everything.
+    persistence: PersistenceConfig {
+        /// The folder that every change is written to and read back from at the next start; it is made where there is
+        /// none, and one process has it for itself. Empty writes nothing.
+        dir: String = String::new(), Kind::Path { bytes_max: 4_096 }, redis "dir", flag "dir";
+        /// When a change is brought to the disk: always before its reply leaves, everysec at least once a second, never
+        /// when the system likes to. Without always, a crash of the process alone loses the last 10 ms.
+        fsync: FsyncPolicy = FsyncPolicy::Everysec, Kind::Word(&FsyncPolicy::NAMES), redis "appendfsync";
+        /// How much may wait for the disk, in memory. Past it clients are read no further until the disk has caught up.
+        unsynced_bytes_max: usize = (64 * MIB) as usize, Kind::Bytes { min: MIB, max: 4 * GIB };
     }
 
     /// What subscribers are told of keys.

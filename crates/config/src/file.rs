@@ -135,7 +135,11 @@ fn value(kind: &Kind, item: &Item) -> Result<Value, String> {
             Kind::Port => "a port",
             Kind::Bytes { .. } => "a size such as 65536 or \"64KiB\"",
             Kind::Flag => "true or false without quotes",
-            Kind::Word(_) | Kind::Letters { .. } | Kind::Secret { .. } | Kind::Address => "a string",
+            Kind::Word(_)
+            | Kind::Letters { .. }
+            | Kind::Secret { .. }
+            | Kind::Path { .. }
+            | Kind::Address => "a string",
             Kind::Addresses { .. } => "a list of strings",
         };
         kind.refuse(&format!("expected {expected}, found {}", with_article(item.type_name())))
@@ -150,6 +154,7 @@ fn value(kind: &Kind, item: &Item) -> Result<Value, String> {
             | Kind::Word(_)
             | Kind::Letters { .. }
             | Kind::Secret { .. }
+            | Kind::Path { .. }
             | Kind::Address
             | Kind::Addresses { .. },
             Some(TomlValue::String(text)),

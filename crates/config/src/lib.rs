@@ -36,11 +36,11 @@ mod values;
 pub use directive::{Directive, Kind, Section, Value};
 pub use directives::{
     Config, DIRECTIVES, EventsConfig, ExpiryConfig, HashConfig, LimitsConfig, LogConfig, MemoryConfig,
-    MetricsConfig, SECTIONS, ServerConfig,
+    MetricsConfig, PersistenceConfig, SECTIONS, ServerConfig,
 };
 pub use error::{ConfigError, Place};
 pub use load::{Loaded, Source, load};
 pub use render::{render_markdown, render_toml};
 pub use rewrite::rewrite;
 pub use set::SetError;
-pub use values::{Level, LogFormat, MemoryPolicy, Secret};
+pub use values::{FsyncPolicy, Level, LogFormat, MemoryPolicy, Secret};

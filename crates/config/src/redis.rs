@@ -4,7 +4,7 @@
 
 use crate::directive::{Directive, Kind, Value};
 use crate::output_limits::{self, OUTPUT_LIMITS};
-use crate::values::{Level, MASK, Setting};
+use crate::values::{FsyncPolicy, Level, MASK, Setting};
 use crate::{Config, DIRECTIVES};
 
 /// Redis' other names for a directive: name, path, reason.
@@ -16,8 +16,7 @@ pub(crate) const ALIASES: &[(&str, &str, &str)] = &[
 
 /// Settings that Mayfly does not have: name, answer, reason.
 pub(crate) const FIXED: &[(&str, &str, &str)] = &[
-    ("save", "", "nothing is written to disk; redis-benchmark asks"),
-    ("appendonly", "no", "nothing is written to disk; redis-benchmark asks"),
+    ("save", "", "a snapshot is not taken by time; redis-benchmark asks"),
     ("maxmemory", "0", "there is no bound on memory; monitoring and job queues ask"),
     ("slowlog-log-slower-than", "-1", "slow commands are not logged; monitoring asks"),
     ("slowlog-max-len", "0", "slow commands are not logged; monitoring asks"),
@@ -25,9 +24,7 @@ pub(crate) const FIXED: &[(&str, &str, &str)] = &[
     ("io-threads", "1", "shards do their own reading and writing"),
     ("replica-read-only", "yes", "StackExchange.Redis asks on connect; there are no replicas"),
     ("slave-read-only", "yes", "the name before Redis 5, which StackExchange.Redis also asks"),
-    ("rdbcompression", "yes", "Redis' default; nothing is written to disk"),
-    ("appendfsync", "everysec", "Redis' default; nothing is written to disk"),
-    ("dir", "/", "nothing is written to disk"),
+    ("rdbcompression", "yes", "Redis' default; RDB files are written by `mayfly export` alone"),
     ("activedefrag", "no", "the allocator is not defragmented"),
     ("latency-monitor-threshold", "0", "events of latency are not collected; redis-cli's doctor asks"),
     ("latency-tracking", "yes", "INFO latencystats is always there"),
@@ -39,6 +36,14 @@ pub(crate) const FIXED: &[(&str, &str, &str)] = &[
     ("protected-mode", "no", "the address and the password decide who gets in"),
 ];
 
+/// Redis' switch of its log. Mayfly's is the folder.
+pub(crate) const LOG: &str = "appendonly";
+
+/// Whether there is a log, in Redis' words.
+pub(crate) fn log_text(config: &Config) -> &'static str {
+    if config.persistence.dir.is_empty() { "no" } else { "yes" }
+}
+
 impl Config {
     /// The parameters of `CONFIG GET` whose name `matches`: name and text as Redis writes it. A password is `***`.
     pub fn redis_parameters(&self, matches: impl Fn(&str) -> bool) -> Vec<(&'static str, String)> {
@@ -48,7 +53,12 @@ impl Config {
         let fixed = FIXED.iter().filter(|(name, ..)| matches(name));
         let settings = settings.map(|(name, directive)| (name, redis_text(directive, self)));
         let output = matches(OUTPUT_LIMITS).then(|| (OUTPUT_LIMITS, output_limits::text(self)));
-        settings.chain(output).chain(fixed.map(|(name, answer, _)| (*name, (*answer).to_owned()))).collect()
+        let log = matches(LOG).then(|| (LOG, log_text(self).to_owned()));
+        settings
+            .chain(output)
+            .chain(log)
+            .chain(fixed.map(|(name, answer, _)| (*name, (*answer).to_owned())))
+            .collect()
     }
 }
 
@@ -67,7 +77,7 @@ fn redis_text(directive: &Directive, config: &Config) -> String {
     match directive.get(config) {
         Value::Integer(number) => number.to_string(),
         Value::Flag(flag) => (if flag { "yes" } else { "no" }).into(),
-        Value::Word(word) => Level::from_value(Value::Word(word)).map_or(word, Level::redis_name).into(),
+        Value::Word(word) => redis_word(word).into(),
         Value::Text(text) => match directive.kind {
             Kind::Letters { .. } => redis_letters(&text),
             _ => text,
@@ -77,6 +87,12 @@ fn redis_text(directive: &Directive, config: &Config) -> String {
             addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
         }
     }
+}
+
+fn redis_word(word: &'static str) -> &'static str {
+    let level = Level::from_value(Value::Word(word)).map(Level::redis_name);
+    let policy = || FsyncPolicy::from_value(Value::Word(word)).map(FsyncPolicy::redis_name);
+    level.or_else(policy).unwrap_or(word)
 }
 
 #[cfg(test)]
@@ -95,10 +111,13 @@ mod tests {
         let mut config = Config::default();
         config.server.bind.push("::1".parse().expect("an address"));
         config.log.level = Level::Warn;
+        config.persistence.fsync = FsyncPolicy::Never;
         config.server.password = Secret::new("hunter2");
         let cases = [
             ("save", ""),
             ("appendonly", "no"),
+            ("dir", ""),
+            ("appendfsync", "no"),
             ("timeout", "0"),
             ("databases", "16"),
             ("maxmemory-policy", "noeviction"),
@@ -115,6 +134,8 @@ mod tests {
             assert_eq!(get(&config, name), [(name, text.to_owned())]);
         }
         assert_eq!(get(&config, "nonsense"), []);
+        config.persistence.dir = "/data".into();
+        assert_eq!(get(&config, "appendonly"), [("appendonly", "yes".to_owned())]);
     }
 
     #[test]
@@ -138,7 +159,7 @@ mod tests {
         let all = Config::default().redis_parameters(|_| true);
         let names: BTreeSet<_> = all.iter().map(|(name, _)| *name).collect();
         assert_eq!(names.len(), all.len());
-        assert_eq!(all.len(), DIRECTIVES.len() + ALIASES.len() + FIXED.len() + 1);
+        assert_eq!(all.len(), DIRECTIVES.len() + ALIASES.len() + FIXED.len() + 2);
         assert!(ALIASES.iter().chain(FIXED).all(|(.., reason)| !reason.is_empty()));
     }
 }

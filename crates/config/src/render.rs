@@ -71,7 +71,8 @@ fn facts(directive: &Directive) -> String {
     format!("Default {default}; {}{redis}; change by {}.", directive.kind.allowed(), directive.change())
 }
 
-/// A value as TOML writes it. No text of a setting needs escaping: words and addresses are plain, secrets masked.
+/// A value as TOML writes it. Words and addresses are plain, secrets masked, and
+/// paths without control characters: quoted by Rust they are quoted for TOML.
 pub(crate) fn literal(kind: &Kind, value: &Value) -> String {
     match (kind, value) {
         (Kind::Bytes { .. }, Value::Integer(bytes)) => match size::format(*bytes) {

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::check;
 use crate::directive::{Directive, Kind, Value};
 use crate::output_limits::{self, OUTPUT_LIMITS};
-use crate::redis::{ALIASES, FIXED};
+use crate::redis::{ALIASES, FIXED, LOG, log_text};
 use crate::values::Level;
 use crate::{Config, DIRECTIVES};
 
@@ -31,7 +31,8 @@ impl Config {
         let mut changed = self.clone();
         let mut directives = Vec::new();
         for ((name, meaning), (_, text)) in parameters.iter().zip(pairs) {
-            let set = meaning.read(text).map_err(|problem| SetError::Refused((*name).into(), problem))?;
+            let set =
+                meaning.read(text, self).map_err(|problem| SetError::Refused((*name).into(), problem))?;
             for (directive, value) in set {
                 directive.set(&mut changed, value);
                 directives.push(directive);
@@ -77,6 +78,8 @@ enum Meaning {
     One(&'static Directive),
     /// `client-output-buffer-limit`.
     OutputLimits,
+    /// `appendonly`, which is as the folder says.
+    Log,
     /// Nothing: it can only be what it is.
     Fixed(&'static str),
 }
@@ -93,13 +96,14 @@ impl PartialEq for Meaning {
 
 impl Meaning {
     /// What a value sets.
-    fn read(self, text: &[u8]) -> Result<Vec<(&'static Directive, Value)>, String> {
+    fn read(self, text: &[u8], config: &Config) -> Result<Vec<(&'static Directive, Value)>, String> {
         let text = str::from_utf8(text).map_err(|_| "argument must be UTF-8".to_owned())?;
         match self {
             Meaning::One(directive) => Ok(vec![(directive, value(&directive.kind, text)?)]),
             Meaning::OutputLimits => output_limits::parse(text),
+            Meaning::Log if text.eq_ignore_ascii_case(log_text(config)) => Ok(Vec::new()),
             Meaning::Fixed(answer) if text.eq_ignore_ascii_case(answer) => Ok(Vec::new()),
-            Meaning::Fixed(_) => Err(IMMUTABLE.into()),
+            Meaning::Log | Meaning::Fixed(_) => Err(IMMUTABLE.into()),
         }
     }
 
@@ -107,7 +111,7 @@ impl Meaning {
         match self {
             Meaning::One(directive) => directive.path == path,
             Meaning::OutputLimits => path.starts_with("limits.output_bytes"),
-            Meaning::Fixed(_) => false,
+            Meaning::Log | Meaning::Fixed(_) => false,
         }
     }
 }
@@ -129,6 +133,9 @@ fn find(name: &[u8]) -> Result<(&'static str, Meaning), SetError> {
     }
     if is_it(OUTPUT_LIMITS) {
         return Ok((OUTPUT_LIMITS, Meaning::OutputLimits));
+    }
+    if is_it(LOG) {
+        return Ok((LOG, Meaning::Log));
     }
     match FIXED.iter().find(|(name, ..)| is_it(name)) {
         Some((name, answer, _)) => Ok((name, Meaning::Fixed(answer))),

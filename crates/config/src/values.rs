@@ -159,6 +159,37 @@ impl MemoryPolicy {
     }
 }
 
+/// When changes are brought to the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FsyncPolicy {
+    /// Before their replies leave.
+    Always,
+    /// At least once a second.
+    Everysec,
+    /// When the system likes to.
+    Never,
+}
+
+impl FsyncPolicy {
+    const ALL: [Self; 3] = [Self::Always, Self::Everysec, Self::Never];
+
+    /// The policies' words.
+    pub(crate) const NAMES: [&'static str; 3] = ["always", "everysec", "never"];
+
+    /// The policy's word in the file.
+    pub const fn name(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
+
+    /// Redis' word for it, for `CONFIG GET appendfsync`.
+    pub const fn redis_name(self) -> &'static str {
+        match self {
+            Self::Never => "no",
+            other => other.name(),
+        }
+    }
+}
+
 /// A type that a field of a section may have. `from_value` answers `None` for a value of another shape, or
 /// one that does not fit; a directive's [`crate::Kind`] admits neither.
 pub(crate) trait Setting: Sized {
@@ -275,6 +306,19 @@ impl Setting for LogFormat {
     fn from_value(value: Value) -> Option<Self> {
         match value {
             Value::Word(word) => Self::ALL.into_iter().find(|format| format.name() == word),
+            _ => None,
+        }
+    }
+}
+
+impl Setting for FsyncPolicy {
+    fn to_value(&self) -> Value {
+        Value::Word(self.name())
+    }
+
+    fn from_value(value: Value) -> Option<Self> {
+        match value {
+            Value::Word(word) => Self::ALL.into_iter().find(|policy| policy.name() == word),
             _ => None,
         }
     }

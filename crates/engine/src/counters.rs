@@ -43,7 +43,7 @@ impl Counter {
 }
 
 /// First words of errors. Any other counts as the first.
-pub const ERROR_CODES: [&str; 10] = [
+pub const ERROR_CODES: [&str; 12] = [
     "ERR",
     "WRONGTYPE",
     "NOAUTH",
@@ -54,6 +54,8 @@ pub const ERROR_CODES: [&str; 10] = [
     "OOM",
     "READONLY",
     "NOPERM",
+    "LOADING",
+    "MISCONF",
 ];
 
 /// What one command did on one thread.

@@ -31,6 +31,7 @@
 
 mod batch;
 mod counters;
+mod door;
 mod events;
 mod lanes;
 mod meter;
@@ -49,6 +50,7 @@ mod transaction;
 
 pub use batch::{Batch, Call, CallKind, Effect, Joint, Outgoing, Replies, Work};
 pub use counters::{CommandCounters, Counter, ERROR_CODES, ThreadCounters};
+pub use door::Door;
 pub use events::{EventClasses, SharedEventClasses};
 pub use meter::Stopwatch;
 pub use observers::Observers;

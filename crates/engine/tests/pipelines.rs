@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use mayfly_command::{ClientCard, ClientState, Host, HostFacts, Pause, Router, ShardId};
 use mayfly_engine::{
-    Batch, Effect, EventClasses, Moment, Outgoing, Pauses, Push, Session, SessionOptions, Shard,
+    Batch, Door, Effect, EventClasses, Moment, Outgoing, Pauses, Push, Session, SessionOptions, Shard,
     ShardOptions, SharedEventClasses, Surroundings, ThreadCounters, Work,
 };
 use mayfly_resp::{Protocol, ReplyReader, ReplyWriter};
@@ -95,6 +95,7 @@ impl Fixture {
             counters: &self.counters,
             is_monitored: self.is_monitored,
             pauses: &self.pauses,
+            door: &Door::default(),
         };
         let mut outgoing = Vec::new();
         self.session.feed(&mut self.input, &surroundings, &mut outgoing);

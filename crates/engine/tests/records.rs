@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use mayfly_command::{ClientCard, ClientState, Host, HostFacts, Router, ShardId};
 use mayfly_engine::{
-    Effect, Moment, Outgoing, Pauses, ReplayError, Session, SessionOptions, Shard, ShardOptions, Slice,
+    Door, Effect, Moment, Outgoing, Pauses, ReplayError, Session, SessionOptions, Shard, ShardOptions, Slice,
     SnapshotCursor, Surroundings, ThreadCounters, Work,
 };
 use mayfly_persistence::{Effect as Recorded, Journal, Record};
@@ -101,6 +101,7 @@ impl Fixture {
             counters: &ThreadCounters::default(),
             is_monitored: false,
             pauses: &Pauses::default(),
+            door: &Door::default(),
         };
         let (mut input, mut outgoing) = (BytesMut::from(&bytes[..]), Vec::new());
         self.session.feed(&mut input, &surroundings, &mut outgoing);

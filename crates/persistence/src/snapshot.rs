@@ -196,6 +196,11 @@ impl<D: Disk> SnapshotReader<D> {
         Err(damage(&self.name, self.frames.offset(), what).into())
     }
 
+    /// Where the record lies that was read last: a file and an offset.
+    pub fn position(&self) -> (&str, u64) {
+        (&self.name, self.frames.offset())
+    }
+
     /// Whether the file is as long as the manifest says.
     pub(crate) fn has_its_length(&self) -> bool {
         self.frames.length() == self.part.bytes

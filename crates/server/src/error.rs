@@ -20,6 +20,18 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
+    /// The data folder cannot be had or loaded.
+    #[error("{place}: persistence.dir: {folder}: {source}{advice}")]
+    Folder {
+        /// Who set the folder.
+        place: Place,
+        /// The folder.
+        folder: String,
+        /// What is wrong.
+        source: Box<dyn std::error::Error + Send + Sync>,
+        /// What helps.
+        advice: String,
+    },
     /// The runtime took no socket.
     #[error("cannot wait on a socket: {0}")]
     Runtime(#[source] io::Error),

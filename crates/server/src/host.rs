@@ -8,9 +8,13 @@ use std::sync::atomic::{
 };
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
-use mayfly_command::{ClientCard, CommandFacts, CommandId, Host, HostFacts, Pause, ShardFacts, Table};
-use mayfly_config::{Config, Directive, Loaded, Place, SetError, Source, rewrite};
-use mayfly_engine::{Counter, ERROR_CODES, EventClasses, Pauses, SharedEventClasses, ThreadCounters};
+use mayfly_command::{
+    ClientCard, CommandFacts, CommandId, Host, HostFacts, Pause, PersistenceFacts, ShardFacts, Table,
+};
+use mayfly_config::{
+    Config, Directive, FsyncPolicy, Loaded, PersistenceConfig, Place, SetError, Source, rewrite,
+};
+use mayfly_engine::{Counter, Door, ERROR_CODES, EventClasses, Pauses, SharedEventClasses, ThreadCounters};
 use mayfly_store::UnixMillis;
 use tokio::sync::watch;
 
@@ -18,6 +22,7 @@ use crate::SetLogLevel;
 use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::config_file;
+use crate::durability::Queue;
 use crate::inbox::ShardPeer;
 use crate::monitors::Monitors;
 use crate::sampler::Samples;
@@ -40,6 +45,10 @@ pub struct ServerHost {
     pub clients: Clients,
     /// Which requests are held.
     pub pauses: Pauses,
+    /// Who is turned away.
+    pub door: Door,
+    /// The way to the disk, if there is a folder.
+    pub queue: Option<Arc<Queue>>,
     /// Who monitors.
     pub monitors: Monitors,
     /// Counters of every shard's thread.
@@ -71,6 +80,8 @@ impl ServerHost {
         Ok(ServerHost {
             clients: Clients::new(loaded.config.server.connections_max),
             pauses: Pauses::default(),
+            door: Door::default(),
+            queue: queue(&loaded.config.persistence, shards),
             monitors: Monitors::default(),
             clock: Clock::start(),
             counters: (0..shards).map(|_| Arc::default()).collect(),
@@ -268,6 +279,11 @@ impl ServerHost {
             },
             executable: std::env::current_exe().map_or(String::new(), |path| path.display().to_string()),
             uptime_seconds: self.clock.uptime().as_secs(),
+            persistence: PersistenceFacts {
+                is_enabled: self.queue.is_some(),
+                is_loading: self.door.is_loading(),
+                is_sick: self.door.refuses_writes(),
+            },
             connections_max: self.config().server.connections_max as u64,
             memory_policy: self.config().memory.policy.name(),
             connections: self.clients.connected(),
@@ -342,6 +358,13 @@ impl fmt::Debug for LogLevel {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("LogLevel")
     }
+}
+
+/// Half of what may wait for the disk waits here, the other half in the log.
+fn queue(config: &PersistenceConfig, shards: u16) -> Option<Arc<Queue>> {
+    let is_always = config.fsync == FsyncPolicy::Always;
+    let queue = || Arc::new(Queue::new(shards, is_always, config.unsynced_bytes_max / 2));
+    (!config.dir.is_empty()).then(queue)
 }
 
 /// The letters were checked when they were set.

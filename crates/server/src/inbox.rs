@@ -94,6 +94,11 @@ impl ShardPeer {
         self.slot.shared.depth.fetch_add(1, Relaxed);
         // A thread that has ended takes nothing more.
         let _ = self.slot.parcels.send(parcels);
+        self.wake();
+    }
+
+    /// Has the thread end a turn soon, unless it was told so already.
+    pub fn wake(&self) {
         if !self.slot.shared.is_called.swap(true, AcqRel) {
             self.address.do_send(Look);
         }

@@ -15,6 +15,7 @@
 //!   each of its clients. What they share is in `thread.rs`.
 //! * What the connections of a thread decode in one turn of its event loop is done at the end of the turn: for the
 //!   own shard by a function call, for every other shard by one message there and one back. That is in `turn.rs`.
+//! * Where there is a data folder, one more thread writes to it, and shards load it before they serve: `durability`.
 //! * The actors are shells: what happens to hashes, time and order is decided in `mayfly-engine`.
 //!
 //! A panic anywhere ends the process, which the binary sees to: a half-changed shard must not live on.
@@ -23,6 +24,7 @@ mod clients;
 mod clock;
 mod config_file;
 mod connection;
+mod durability;
 mod error;
 mod host;
 mod http;
@@ -41,23 +43,27 @@ mod thread;
 mod turn;
 mod wire;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use actix::Actor;
 use actix_rt::{Arbiter, System};
-use mayfly_command::{MAYFLY_VERSION, Router, ShardId};
+use mayfly_command::{MAYFLY_VERSION, Router};
 use mayfly_config::{Level, Loaded};
-use mayfly_engine::{Shard, ShardOptions};
+use mayfly_engine::Shard;
 use mayfly_store::KeyHasher;
 
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+use durability::{Loaded as LoadedShard, SharedFolder};
 pub use error::StartError;
 use host::ServerHost;
 use inbox::{Inbox, ShardPeer};
 use listener::Turns;
 use metrics::exporter::Exporter;
 pub use metrics::markdown as metrics_markdown;
-use shard::{Connect, ShardActor};
+use shard::{Connect, Loading, ShardActor};
 use thread::Thread;
 
 /// Changes how much is logged from here on.
@@ -75,13 +81,18 @@ pub fn run(loaded: Loaded, set_log_level: SetLogLevel) -> Result<(), StartError>
         true => Some(listener::bind_metrics(&loaded)?),
         false => None,
     };
+    let folder = durability::open_folder(&loaded)?;
     let shards = shard_count(&loaded);
     let host = Arc::new(ServerHost::new(loaded, shards, set_log_level)?);
     let hasher = KeyHasher::from_seed(getrandom::u64()?);
     let router = Router::new(hasher, shards);
     System::new().block_on(async move {
         let signals = shutdown::Signals::new().map_err(StartError::Signals)?;
-        let (arbiters, peers) = start_shards(&host, &router)?;
+        let (loaded, loads) = unbounded_channel();
+        if folder.is_some() {
+            host.door.begin_loading();
+        }
+        let (arbiters, peers) = start_shards(&host, &router, folder.as_ref(), &loaded)?;
         let turns = Arc::new(Turns::new(peers.clone()));
         let mut accepting = Vec::new();
         for listener in client_listeners {
@@ -107,9 +118,23 @@ pub fn run(loaded: Loaded, set_log_level: SetLogLevel) -> Result<(), StartError>
         }
         actix_rt::spawn(sampler::sample(Arc::clone(&host)));
         warn_if_open(&host.loaded);
+        let mut reason = pin!(signals.wait(&host));
+        let mut disk = None;
+        if let Some(folder) = folder {
+            tokio::select! {
+                started = durability::start(&host, folder, loads, &peers) => disk = Some(started?),
+                reason = &mut reason => {
+                    shutdown::shut_down(reason, &host, accepting, &peers, arbiters).await;
+                    return Ok(());
+                }
+            }
+        }
         tracing::info!(version = MAYFLY_VERSION, shards, config = %host.loaded.source, "ready");
-        let reason = signals.wait(&host).await;
+        let reason = reason.await;
         shutdown::shut_down(reason, &host, accepting, &peers, arbiters).await;
+        if let Some(disk) = disk {
+            disk.finish();
+        }
         Ok(())
     })
 }
@@ -132,6 +157,8 @@ const SHARDS_MAX: usize = 256;
 fn start_shards(
     host: &Arc<ServerHost>,
     router: &Router,
+    folder: Option<&SharedFolder>,
+    loaded: &UnboundedSender<LoadedShard>,
 ) -> Result<(Vec<Arbiter>, Vec<ShardPeer>), StartError> {
     let shard_options = settings::shard_options(&host.loaded.config, &host.events, host.counters.len());
     let mut arbiters = Vec::new();
@@ -139,15 +166,14 @@ fn start_shards(
     for id in router.all() {
         let arbiter = Arbiter::new();
         let (slot, inbox) = Inbox::new();
-        let address = start_shard(
-            &arbiter,
-            id,
-            Arc::clone(host),
-            router.clone(),
-            shard_options.clone(),
-            inbox,
-            getrandom::u64()?,
-        );
+        let (host, router, options) = (Arc::clone(host), router.clone(), shard_options.clone());
+        let loading = folder.map(|folder| Loading { folder: Arc::clone(folder), done: loaded.clone() });
+        let seed = getrandom::u64()?;
+        let address = ShardActor::start_in_arbiter(&arbiter.handle(), move |_| {
+            let counters = Arc::clone(&host.counters[id.index()]);
+            let shard = Shard::new(id, router.clone(), options, seed, Arc::clone(&counters));
+            ShardActor::new(Thread::new(host, router, shard, counters, inbox), loading)
+        });
         peers.push(ShardPeer { address, slot });
         arbiters.push(arbiter);
     }
@@ -156,22 +182,6 @@ fn start_shards(
         peer.address.do_send(Connect(peers.clone()));
     }
     Ok((arbiters, peers))
-}
-
-fn start_shard(
-    arbiter: &Arbiter,
-    id: ShardId,
-    host: Arc<ServerHost>,
-    router: Router,
-    shard_options: ShardOptions,
-    inbox: Inbox,
-    seed: u64,
-) -> actix::Addr<ShardActor> {
-    ShardActor::start_in_arbiter(&arbiter.handle(), move |_| {
-        let counters = Arc::clone(&host.counters[id.index()]);
-        let shard = Shard::new(id, router.clone(), shard_options, seed, Arc::clone(&counters));
-        ShardActor::new(Thread::new(host, router, shard, counters, inbox))
-    })
 }
 
 /// An open door is a choice that the operator should see.

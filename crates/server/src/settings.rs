@@ -65,8 +65,8 @@ pub fn shard_options(config: &Config, events: &SharedEventClasses, shards: usize
         slice_entries_max: config.expiry.slice_entries_max,
         output_bytes_max: config.limits.output_bytes_max,
         events: events.clone(),
+        is_recording: !config.persistence.dir.is_empty(),
         tracked_keys_max: config.limits.tracked_keys_max.div_ceil(shards),
-        is_recording: false,
     }
 }
 

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use actix::{Actor, Context, Handler, Message, MessageResult};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::connection::{Connection, Drain, HangUp};
+use crate::durability::{self, Loaded, SharedFolder};
 use crate::inbox::ShardPeer;
 use crate::metrics::ShardSample;
 use crate::thread::{Resident, Thread};
@@ -64,12 +66,21 @@ pub struct Measure;
 /// The actor of one shard.
 pub struct ShardActor {
     thread: Rc<Thread>,
+    loading: Option<Loading>,
+}
+
+/// What a shard loads before its wheel turns, and who is told what came of it.
+pub struct Loading {
+    /// The folder.
+    pub folder: SharedFolder,
+    /// Who is told.
+    pub done: UnboundedSender<Loaded>,
 }
 
 impl ShardActor {
     /// A shard actor; it is started on the thread that it shares.
-    pub fn new(thread: Rc<Thread>) -> Self {
-        ShardActor { thread }
+    pub fn new(thread: Rc<Thread>, loading: Option<Loading>) -> Self {
+        ShardActor { thread, loading }
     }
 }
 
@@ -80,7 +91,19 @@ impl Actor for ShardActor {
         // Bounded at the edge: every session has at most one batch a shard and burst under way.
         context.set_mailbox_capacity(UNBOUNDED_MAILBOX);
         actix_rt::spawn(Rc::clone(&self.thread).end_turns());
-        actix_rt::spawn(turn_wheel(Rc::clone(&self.thread)));
+        let (thread, loading) = (Rc::clone(&self.thread), self.loading.take());
+        actix_rt::spawn(async move {
+            if let Some(Loading { folder, done }) = loading {
+                let loaded = durability::load(&thread, folder).await;
+                let has_failed = loaded.is_err();
+                // Nobody listens where the process is to stop.
+                let _ = done.send(loaded);
+                if has_failed {
+                    return;
+                }
+            }
+            turn_wheel(thread).await;
+        });
     }
 }
 

@@ -17,6 +17,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use crate::connection::Connection;
+use crate::durability::Held;
 use crate::host::ServerHost;
 use crate::inbox::{ClientAddress, Inbox, ShardPeer};
 use crate::lingering::{LINGERING_MAX, last_moments, linger};
@@ -68,9 +69,10 @@ impl Thread {
         counters: Arc<ThreadCounters>,
         inbox: Inbox,
     ) -> Rc<Self> {
+        let held = host.queue.as_ref().map(|queue| Held::new(Arc::clone(queue), shard.id().index()));
         Rc::new(Thread {
             settings: RefCell::new(Settings::now(&host)),
-            turn: Turn::new(router.shards(), inbox),
+            turn: Turn::new(router.shards(), inbox, held),
             host,
             router,
             counters,
@@ -137,6 +139,7 @@ impl Thread {
             counters: &self.counters,
             is_monitored: self.host.monitors.is_any(),
             pauses: &self.host.pauses,
+            door: &self.host.door,
         })
     }
 

@@ -25,6 +25,7 @@ use mayfly_command::ShardId;
 use mayfly_engine::{Effect, Outgoing, Push, Redirect, Replies, Work};
 
 use crate::clock::Clock;
+use crate::durability::Held;
 use crate::inbox::{ClientAddress, Inbox, Parcel};
 use crate::thread::Thread;
 use crate::wire::Wire;
@@ -44,6 +45,8 @@ pub struct Turn {
     /// Wires that something came for.
     to_write: RefCell<Vec<Rc<RefCell<Wire>>>>,
     effects: Cell<Vec<Effect<ClientAddress>>>,
+    /// What waits for the disk, if there is one.
+    held: RefCell<Option<Held>>,
     /// When it began, Unix microseconds.
     began_micros: Cell<Option<i64>>,
     /// Wakes [`Thread::end_turns`].
@@ -54,7 +57,7 @@ pub struct Turn {
 
 impl Turn {
     /// Nothing is gathered yet, on a thread beside so many others, which send here.
-    pub fn new(shards: u16, inbox: Inbox) -> Self {
+    pub fn new(shards: u16, inbox: Inbox, held: Option<Held>) -> Self {
         Turn {
             here: RefCell::default(),
             calls: Cell::new(0),
@@ -62,6 +65,7 @@ impl Turn {
             inbox,
             to_write: RefCell::default(),
             effects: Cell::default(),
+            held: RefCell::new(held),
             began_micros: Cell::new(None),
             end: RefCell::new(Waker::noop().clone()),
             is_ending: Cell::new(false),
@@ -78,6 +82,11 @@ impl Turn {
     /// Messages from other threads that have not been taken.
     pub fn inbox_depth(&self) -> u64 {
         self.inbox.depth()
+    }
+
+    /// Whether so much waits for the disk that nothing more is to be read.
+    pub fn is_held_up(&self) -> bool {
+        self.held.borrow().as_ref().is_some_and(Held::is_full)
     }
 
     /// Whether so much is gathered that it is to be done at once.
@@ -153,6 +162,7 @@ impl Thread {
                 *here = works;
             }
         }
+        self.release();
         self.send_away();
         let mut wires = self.turn.to_write.take();
         for wire in wires.drain(..) {
@@ -168,20 +178,52 @@ impl Thread {
         let result = work(self, &mut effects);
         for effect in effects.drain(..) {
             match effect {
-                Effect::Reply(to, replies) if to.thread == self.shard_id() => {
-                    self.hand_replies(to.client, replies);
-                }
-                Effect::Reply(to, replies) if replies.lane == self.router.shards() => {
-                    self.put_in_order(to.thread, Parcel::Replies(to.client, replies));
-                }
-                Effect::Reply(to, replies) => self.put(to.thread, Parcel::Replies(to.client, replies)),
-                Effect::Push(to, _, push) => self.push(to, push),
                 Effect::Pass(shard, work) => self.send(shard, work),
-                Effect::Record(_) => unreachable!("shards are not asked to record"),
+                Effect::Record(body) => {
+                    if let Some(held) = &mut *self.turn.held.borrow_mut() {
+                        held.hand(body);
+                    }
+                }
+                effect => {
+                    if let Some(effect) = self.keep(effect) {
+                        self.deliver(effect);
+                    }
+                }
             }
         }
         self.turn.effects.set(effects);
         result
+    }
+
+    /// Keeps back what may not leave before the disk has what it tells of.
+    fn keep(&self, effect: Effect<ClientAddress>) -> Option<Effect<ClientAddress>> {
+        match &mut *self.turn.held.borrow_mut() {
+            Some(held) => held.keep(effect),
+            None => Some(effect),
+        }
+    }
+
+    /// Lets go of what the disk has by now.
+    fn release(&self) {
+        loop {
+            let released = self.turn.held.borrow_mut().as_mut().and_then(Held::release);
+            let Some(effect) = released else { return };
+            self.deliver(effect);
+        }
+    }
+
+    fn deliver(&self, effect: Effect<ClientAddress>) {
+        match effect {
+            Effect::Reply(to, replies) if to.thread == self.shard_id() => {
+                self.hand_replies(to.client, replies);
+            }
+            Effect::Reply(to, replies) if replies.lane == self.router.shards() => {
+                self.put_in_order(to.thread, Parcel::Replies(to.client, replies));
+            }
+            Effect::Reply(to, replies) => self.put(to.thread, Parcel::Replies(to.client, replies)),
+            Effect::Push(to, _, push) => self.push(to, push),
+            Effect::Pass(..) | Effect::Record(_) => unreachable!("neither is ever kept back"),
+        }
     }
 
     fn await_end(&self) {
@@ -194,10 +236,20 @@ impl Thread {
     pub fn receive(&self) {
         for parcel in self.turn.inbox.take() {
             match parcel {
-                Parcel::Work(work) => self.turn.here.borrow_mut().push(work),
+                Parcel::Work(work) => {
+                    self.await_what_it_knows(&work);
+                    self.turn.here.borrow_mut().push(work);
+                }
                 Parcel::Replies(client, replies) => self.hand_replies(client, replies),
                 Parcel::Push(client, push) => self.hand_push(client, push),
             }
+        }
+    }
+
+    /// Keyspaces that come here may know of records that other threads have handed over.
+    fn await_what_it_knows(&self, work: &Work<ClientAddress>) {
+        if let (Work::Joint(_) | Work::Return(..), Some(held)) = (work, &mut *self.turn.held.borrow_mut()) {
+            held.await_all();
         }
     }
 

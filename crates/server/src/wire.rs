@@ -135,7 +135,8 @@ impl Wire {
                 let is_parting = !self.ended && !self.draining;
                 return Poll::Ready(self.deaf.take().map_or(Ended::Finished { is_parting }, Ended::Failed));
             }
-            if !self.session.may_decode() || self.unsent() > self.output_bytes_pause() {
+            let may_read = self.session.may_decode() && self.unsent() <= self.output_bytes_pause();
+            if !may_read || self.thread.turn.is_held_up() {
                 // What was read in this turn is yet to be done.
                 if burst == 0 {
                     self.pause();

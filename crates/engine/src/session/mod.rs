@@ -21,6 +21,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crate::batch::{Batch, Outgoing, Replies};
 use crate::counters::ThreadCounters;
+use crate::door::Door;
 use crate::lanes::Lanes;
 use crate::meter::{Meter, Stopwatch};
 use crate::observers::WatchFlag;
@@ -91,6 +92,8 @@ pub struct Surroundings<'a> {
     pub is_monitored: bool,
     /// Which requests are held.
     pub pauses: &'a Pauses,
+    /// Who is turned away.
+    pub door: &'a Door,
 }
 
 /// Batches at hand. They and replies are boxed since they travel: a pointer is moved, not two hundred bytes.

@@ -11,8 +11,8 @@ use crate::batch::CallKind;
 use crate::meter::Meter;
 
 impl Session {
-    /// Whether requests may be decoded, and mean no more than they say: nothing is queued, held, muted or shown
-    /// to others.
+    /// Whether requests may be decoded, and mean no more than they say: nothing is queued, held, muted, turned
+    /// away or shown to others.
     pub(super) fn is_plain(&self, surroundings: &Surroundings<'_>) -> bool {
         let now = UnixMillis(surroundings.now_micros / 1_000);
         self.may_decode()
@@ -24,6 +24,7 @@ impl Session {
             && self.joint.is_none()
             && !self.is_monitored(surroundings)
             && surroundings.pauses.get(now).is_none()
+            && surroundings.door.is_open()
     }
 
     /// Takes the request just decoded, if it is of this kind, from a plain client.

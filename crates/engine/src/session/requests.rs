@@ -26,7 +26,7 @@ impl Session {
         surroundings: &Surroundings<'_>,
         meter: &mut Meter<'_>,
     ) {
-        let command = match self.look_up(buffer, surroundings).and_then(|command| self.allow(command)) {
+        let command = match self.admit(buffer, surroundings) {
             Ok(command) => command,
             Err(line) => return self.refuse_request(buffer, &line, surroundings.counters),
         };
@@ -36,6 +36,15 @@ impl Session {
         if ends_caching && self.transaction.is_none() {
             self.end_caching();
         }
+    }
+
+    /// The command that is asked for, if it may run now.
+    #[inline]
+    fn admit(&mut self, buffer: &[u8], surroundings: &Surroundings<'_>) -> Result<&'static Command, String> {
+        let command = self.look_up(buffer, surroundings).and_then(|command| self.allow(command))?;
+        let would_write = || self.transaction.as_ref().is_some_and(Transaction::would_write);
+        surroundings.door.admit(command, would_write)?;
+        Ok(command)
     }
 
     fn carry_out(

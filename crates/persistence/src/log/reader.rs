@@ -162,7 +162,7 @@ impl<D: Disk> LogReader<D> {
     }
 
     /// Where the record lies that was read last: a file and an offset.
-    pub(crate) fn position(&self) -> (&str, u64) {
+    pub fn position(&self) -> (&str, u64) {
         self.segments.front().map_or(("", 0), |segment| (&segment.name, segment.frames.offset()))
     }
 

@@ -16,7 +16,8 @@ use bytes::BytesMut;
 use fastrand::Rng;
 use mayfly_command::{ClientCard, ClientState, Router, ShardId};
 use mayfly_engine::{
-    Pauses, Push, Replies, Session, SessionOptions, Shard, ShardOptions, Surroundings, ThreadCounters, Work,
+    Door, Pauses, Push, Replies, Session, SessionOptions, Shard, ShardOptions, Surroundings, ThreadCounters,
+    Work,
 };
 use mayfly_store::{KeyHasher, UnixMillis};
 
@@ -364,6 +365,7 @@ impl World {
             counters: &self.counters[connection.home.index()],
             is_monitored: false,
             pauses: &Pauses::default(),
+            door: &Door::default(),
         };
         session.feed(&mut connection.input, &surroundings, &mut outgoing);
         if session.waiting() > self.session_options.window {

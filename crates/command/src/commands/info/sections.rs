@@ -150,19 +150,22 @@ fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
-/// Nothing is written to disk.
-fn persistence(_: &Facts, text: &mut String) {
-    zeros(text, &["loading", "async_loading", "rdb_changes_since_last_save", "rdb_bgsave_in_progress"]);
+/// There are no snapshots yet.
+fn persistence(facts: &Facts, text: &mut String) {
+    let facts = &facts.host.persistence;
+    field(text, "loading", u8::from(facts.is_loading));
+    zeros(text, &["async_loading", "rdb_changes_since_last_save", "rdb_bgsave_in_progress"]);
     field(text, "rdb_last_save_time", 0);
     field(text, "rdb_last_bgsave_status", "ok");
     field(text, "rdb_last_bgsave_time_sec", -1);
     field(text, "rdb_current_bgsave_time_sec", -1);
     zeros(text, &["rdb_saves", "rdb_last_cow_size"]);
-    zeros(text, &["aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"]);
+    field(text, "aof_enabled", u8::from(facts.is_enabled));
+    zeros(text, &["aof_rewrite_in_progress", "aof_rewrite_scheduled"]);
     field(text, "aof_last_rewrite_time_sec", -1);
     field(text, "aof_current_rewrite_time_sec", -1);
     field(text, "aof_last_bgrewrite_status", "ok");
-    field(text, "aof_last_write_status", "ok");
+    field(text, "aof_last_write_status", if facts.is_sick { "err" } else { "ok" });
     field(text, "aof_last_cow_size", 0);
 }
 

@@ -1,0 +1,186 @@
+//! The disk's thread: the only one that writes to the folder, and that waits for the disk.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use mayfly_config::FsyncPolicy;
+use mayfly_persistence::{AppendError, Folder, Health, LogWriter, RealDisk};
+
+use super::Queue;
+use crate::host::ServerHost;
+use crate::inbox::ShardPeer;
+
+/// How long records are gathered where nobody waits for the disk: each round costs some system calls.
+const GATHER: Duration = Duration::from_millis(10);
+/// With `everysec`, the age of the oldest record that is not synced at which a sync begins.
+const SYNC_AFTER: Duration = Duration::from_millis(950);
+/// A sick disk is tried again after this time.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// The disk's thread while it runs.
+#[derive(Debug)]
+pub struct DiskThread {
+    queue: Arc<Queue>,
+    thread: JoinHandle<()>,
+}
+
+impl DiskThread {
+    /// Starts it. It has the folder for as long as it runs.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn start(
+        host: Arc<ServerHost>,
+        queue: Arc<Queue>,
+        folder: Folder<RealDisk>,
+        log: LogWriter<RealDisk>,
+        shards: Vec<ShardPeer>,
+    ) -> io::Result<Self> {
+        let policy = host.loaded.config.persistence.fsync;
+        let disk = Disk {
+            host,
+            queue: Arc::clone(&queue),
+            _folder: folder,
+            before: log.next_sequence() - 1,
+            log,
+            shards,
+            policy,
+            oldest_nanos: None,
+            is_sick: false,
+        };
+        let thread = std::thread::Builder::new().name("disk".to_owned()).spawn(|| disk.run())?;
+        Ok(DiskThread { queue, thread })
+    }
+
+    /// Has it bring what was handed over to the disk, and end.
+    pub fn finish(self) {
+        self.queue.end();
+        if self.thread.join().is_err() {
+            tracing::error!("the disk's thread ended with a panic");
+        }
+    }
+}
+
+struct Disk {
+    host: Arc<ServerHost>,
+    queue: Arc<Queue>,
+    /// Its lock is ours while this lives.
+    _folder: Folder<RealDisk>,
+    log: LogWriter<RealDisk>,
+    /// Records of the log before this process wrote any.
+    before: u64,
+    shards: Vec<ShardPeer>,
+    policy: FsyncPolicy,
+    /// When the oldest record that is not synced came, in nanoseconds of the clock.
+    oldest_nanos: Option<u64>,
+    is_sick: bool,
+}
+
+impl Disk {
+    fn run(mut self) {
+        let gather = if self.policy == FsyncPolicy::Always { Duration::ZERO } else { GATHER };
+        let mut bodies = Vec::new();
+        while self.queue.take(&mut bodies, self.patience(), gather) {
+            let bytes = bodies.iter().map(Vec::len).sum();
+            for body in bodies.drain(..) {
+                self.append(&body);
+            }
+            if bytes > 0 {
+                self.queue.taken(bytes, &self.shards);
+                self.oldest_nanos.get_or_insert(self.host.clock.nanos());
+            }
+            self.round();
+        }
+        self.end();
+    }
+
+    /// Takes a record into the log. Where there is no room the disk comes first, however long it takes.
+    fn append(&mut self, body: &[u8]) {
+        loop {
+            match self.log.append(body) {
+                Ok(_) => return,
+                Err(AppendError::Full) => {
+                    if !self.sync() && !self.queue.rest(RETRY) {
+                        tracing::error!(bytes = body.len(), "a change is lost: the disk takes nothing");
+                        return;
+                    }
+                }
+                Err(AppendError::TooLong(bytes)) => {
+                    tracing::error!(bytes, "a change is too long for the log, and lost at the next start");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Writes what the log has taken, and syncs it where that is due.
+    fn round(&mut self) {
+        let is_due = match self.policy {
+            _ if self.is_sick || self.log.wants_sync() => true,
+            FsyncPolicy::Always => true,
+            FsyncPolicy::Everysec => self.due_in().is_some_and(|wait| wait.is_zero()),
+            FsyncPolicy::Never => false,
+        };
+        if is_due {
+            self.sync();
+        } else {
+            let _ = self.log.write_out();
+            self.look_at_health();
+        }
+    }
+
+    fn sync(&mut self) -> bool {
+        let result = self.log.sync();
+        if let Ok(sequence) = result {
+            self.oldest_nanos = None;
+            self.queue.has_synced(sequence - self.before, &self.shards);
+        }
+        self.look_at_health();
+        result.is_ok()
+    }
+
+    /// Tells everybody when the disk falls ill and when it has recovered.
+    fn look_at_health(&mut self) {
+        match self.log.health() {
+            Health::Sick(trouble) => {
+                if !self.is_sick {
+                    tracing::error!(%trouble, "the disk takes nothing; writes are refused until it does");
+                }
+                self.is_sick = true;
+                self.queue.set_sick(true);
+                self.host.door.refuse_writes(trouble.message.clone());
+            }
+            Health::Well if self.is_sick => {
+                self.is_sick = false;
+                self.queue.set_sick(false);
+                self.host.door.open();
+                tracing::info!("the disk has recovered; writes are taken again");
+            }
+            Health::Well => {}
+        }
+    }
+
+    /// How long it may wait for records; `None`: until there are some.
+    fn patience(&self) -> Option<Duration> {
+        if self.is_sick { Some(RETRY) } else { self.due_in() }
+    }
+
+    /// With `everysec`, when the next sync is due.
+    fn due_in(&self) -> Option<Duration> {
+        let oldest = self.oldest_nanos.filter(|_| self.policy == FsyncPolicy::Everysec)?;
+        let age = Duration::from_nanos(self.host.clock.nanos().saturating_sub(oldest));
+        Some(SYNC_AFTER.saturating_sub(age))
+    }
+
+    fn end(mut self) {
+        match self.log.sync() {
+            Ok(_) => tracing::info!(bytes = self.log.appended_bytes(), "all changes are on the disk"),
+            Err(trouble) => {
+                let bytes = self.log.unsynced_bytes();
+                tracing::error!(%trouble, bytes, "the last changes are not on the disk");
+            }
+        }
+    }
+}
