@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 use mayfly_resp::Value;
 use rustix::process::Signal;
 
-use crate::harness::{Client, Launch, Seed, Server, eventually};
+use crate::harness::{Client, Launch, Seed, Server, encode_line, eventually};
 
 /// A folder that goes with its owner.
 struct Folder(PathBuf);
@@ -172,7 +172,7 @@ fn write(mut client: Client, writer: usize, acknowledged: &AtomicU64) {
             format!("HSETEX {writer}:b:{number} f {number} 10000"),
             "EXEC".to_owned(),
         ] {
-            client.send_to_deaf_ears(&crate::harness::encode_line(&line));
+            client.send_to_deaf_ears(&encode_line(&line));
         }
         for _ in 0..4 {
             if client.try_receive().is_none() {
@@ -273,7 +273,7 @@ fn a_sick_disk_refuses_writes_until_it_has_recovered() {
         let away = folder.0.with_extension("away");
         fs::rename(&folder.0, &away).expect("a folder can be renamed");
         let mut writer = server.connect();
-        writer.send(&crate::harness::encode_line("HSET first f 1"));
+        writer.send(&encode_line("HSET first f 1"));
         let mut client = server.connect();
         let refusal =
             "(error) MISCONF Errors writing to the AOF file: No such file or directory (os error 2)";
@@ -295,6 +295,57 @@ fn a_sick_disk_refuses_writes_until_it_has_recovered() {
         drop(server);
         let server = folder.launch(1, fsync).start();
         server.connect().replay(&[("HGET first f", "\"1\"")]);
+    }
+}
+
+#[test]
+fn a_snapshot_takes_the_place_of_the_log_before_it_while_clients_write() {
+    let folder = Folder::new();
+    for fsync in ["always", "everysec"] {
+        let server = folder.launch(3, fsync).start();
+        let mut client = server.connect();
+        for number in 0..2_000 {
+            client.send(&encode_line(&format!("HSETEX kept:{number} f {number} 10000")));
+        }
+        for number in 0..2_000 {
+            client.send(&encode_line(&format!("HSET large f{number} {number}")));
+        }
+        (0..4_000).for_each(|_| drop(client.receive()));
+        let acknowledged = AtomicU64::new(if fsync == "always" { 0 } else { written(&mut client, 0) });
+        let before = folder.segments().remove(0).0;
+        std::thread::scope(|scope| {
+            let writer = server.connect();
+            scope.spawn(|| write(writer, 0, &acknowledged));
+            for _ in 0..3 {
+                client.replay(&[("BGSAVE", "Background saving started")]);
+                client.run("SWAPDB 1 2");
+                let idle = "rdb_bgsave_in_progress:0";
+                eventually("the snapshot is done", || {
+                    client.run("INFO persistence").to_string().contains(idle).then_some(())
+                });
+            }
+            let info = client.run("INFO persistence").to_string();
+            assert!(info.contains("rdb_last_bgsave_status:ok"), "{info}");
+            client.run("HSET last f v");
+            eventually("it is written", || {
+                (folder.segments().iter().any(|(_, length)| *length > 100)).then_some(())
+            });
+            server.signal(Signal::TERM);
+        });
+        let mut server = server;
+        assert_eq!(server.exit_code(), 0);
+        assert!(!before.exists(), "the log before the snapshot is gone");
+        let checked = Launch::bare().flags(["check"]).flags([&folder.0]).run();
+        assert_eq!(checked.code, 0, "{}", checked.stdout);
+        let server = folder.launch(2, fsync).start();
+        let mut client = server.connect();
+        client.replay(&[
+            ("HLEN large", "(integer) 2000"),
+            ("HGET kept:1999 f", "\"1999\""),
+            ("EXISTS last", "(integer) 1"),
+        ]);
+        assert!(written(&mut client, 0) >= acknowledged.load(SeqCst));
+        assert_eq!(list(client.run("KEYS kept:*")).len(), 2_000);
     }
 }
 

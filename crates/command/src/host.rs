@@ -54,6 +54,14 @@ pub trait Host: Send + Sync {
     /// Numbers and facts for `INFO`.
     fn facts(&self) -> HostFacts;
 
+    /// Begins a snapshot of all keys; returns at once.
+    ///
+    /// # Errors
+    /// The text that refuses it.
+    fn begin_snapshot(&self) -> Result<(), &'static str> {
+        Err("ERR there is no data folder to save to")
+    }
+
     /// Begins an orderly shutdown; returns at once.
     fn shutdown(&self);
 }
@@ -155,6 +163,12 @@ pub struct PersistenceFacts {
     pub is_loading: bool,
     /// The disk takes nothing at the moment.
     pub is_sick: bool,
+    /// A snapshot is under way.
+    pub is_saving: bool,
+    /// The last snapshot failed.
+    pub has_save_failed: bool,
+    /// When the last one was finished, in Unix seconds; before the first, when the process started.
+    pub last_save_seconds: i64,
 }
 
 impl HostFacts {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{
     AtomicU16, AtomicU64,
-    Ordering::{Acquire, Relaxed, Release},
+    Ordering::{AcqRel, Acquire, Relaxed, Release},
 };
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
@@ -26,7 +26,7 @@ use crate::durability::Queue;
 use crate::inbox::ShardPeer;
 use crate::monitors::Monitors;
 use crate::sampler::Samples;
-use crate::shard::{Disconnect, Resume, WatchIdleness};
+use crate::shard::{AskForSnapshot, Disconnect, Resume, WatchIdleness};
 use crate::system;
 
 /// The process that everything runs in; shared by all threads.
@@ -66,6 +66,8 @@ pub struct ServerHost {
     /// Where the counters stood when `CONFIG RESETSTAT` was said.
     facts_at_reset: Mutex<HostFacts>,
     run_id: String,
+    /// When the process started, Unix seconds.
+    started_seconds: i64,
     shutdown: watch::Sender<bool>,
 }
 
@@ -77,13 +79,15 @@ impl ServerHost {
     pub fn new(loaded: Loaded, shards: u16, set_log_level: SetLogLevel) -> Result<Self, getrandom::Error> {
         let mut random = [0; 20];
         getrandom::fill(&mut random)?;
+        let clock = Clock::start();
         Ok(ServerHost {
             clients: Clients::new(loaded.config.server.connections_max),
             pauses: Pauses::default(),
             door: Door::default(),
             queue: queue(&loaded.config.persistence, shards),
             monitors: Monitors::default(),
-            clock: Clock::start(),
+            started_seconds: clock.now().0 / 1_000,
+            clock,
             counters: (0..shards).map(|_| Arc::default()).collect(),
             port: AtomicU16::new(0),
             run_id: random.iter().map(|byte| format!("{byte:02x}")).collect(),
@@ -252,6 +256,17 @@ impl Host for ServerHost {
         facts
     }
 
+    fn begin_snapshot(&self) -> Result<(), &'static str> {
+        let queue = self.queue.as_ref().ok_or("ERR there is no data folder to save to")?;
+        let first = self.shards.get().and_then(|shards| shards.first());
+        if let Some(first) = first
+            && !queue.is_saving.swap(true, AcqRel)
+        {
+            first.address.do_send(AskForSnapshot);
+        }
+        Ok(())
+    }
+
     fn shutdown(&self) {
         self.shutdown.send_replace(true);
     }
@@ -283,6 +298,12 @@ impl ServerHost {
                 is_enabled: self.queue.is_some(),
                 is_loading: self.door.is_loading(),
                 is_sick: self.door.refuses_writes(),
+                is_saving: self.queue.as_ref().is_some_and(|queue| queue.is_saving.load(Acquire)),
+                has_save_failed: self.queue.as_ref().is_some_and(|queue| queue.has_save_failed.load(Relaxed)),
+                last_save_seconds: match &self.queue {
+                    Some(queue) => queue.last_save_seconds.load(Relaxed).max(self.started_seconds),
+                    None => self.started_seconds,
+                },
             },
             connections_max: self.config().server.connections_max as u64,
             memory_policy: self.config().memory.policy.name(),

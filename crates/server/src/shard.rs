@@ -58,6 +58,21 @@ pub struct Resume;
 #[rtype(result = "()")]
 pub struct Disconnect(pub Arc<[u64]>);
 
+/// Begin a snapshot: to the first shard.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct AskForSnapshot;
+
+/// Hand out all keys for the snapshot of this generation.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct TakeSnapshot {
+    /// Which snapshot it is.
+    pub generation: u64,
+    /// How often databases had changed places before it was begun.
+    pub swaps: u64,
+}
+
 /// A look at what the shard holds and measured, for metrics.
 #[derive(Message)]
 #[rtype(result = "Option<ShardSample>")]
@@ -215,6 +230,22 @@ impl Handler<Resume> for ShardActor {
         for connection in self.thread.connections.borrow().values() {
             connection.address.do_send(resume);
         }
+    }
+}
+
+impl Handler<AskForSnapshot> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, _: AskForSnapshot, _: &mut Self::Context) {
+        actix_rt::spawn(durability::ask(Rc::clone(&self.thread)));
+    }
+}
+
+impl Handler<TakeSnapshot> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, TakeSnapshot { generation, swaps }: TakeSnapshot, _: &mut Self::Context) {
+        actix_rt::spawn(durability::hand_out(Rc::clone(&self.thread), generation, swaps));
     }
 }
 

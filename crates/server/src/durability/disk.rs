@@ -2,15 +2,20 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use mayfly_config::FsyncPolicy;
-use mayfly_persistence::{AppendError, Folder, Health, LogWriter, RealDisk};
+use mayfly_persistence::{
+    AppendError, Folder, Health, LogStart, LogWriter, RealDisk, SnapshotWriter, Trouble,
+};
 
 use super::Queue;
+use super::queue::Order;
 use crate::host::ServerHost;
 use crate::inbox::ShardPeer;
+use crate::shard::{AskForSnapshot, TakeSnapshot};
 
 /// How long records are gathered where nobody waits for the disk: each round costs some system calls.
 const GATHER: Duration = Duration::from_millis(10);
@@ -42,13 +47,14 @@ impl DiskThread {
         let disk = Disk {
             host,
             queue: Arc::clone(&queue),
-            _folder: folder,
+            folder,
             before: log.next_sequence() - 1,
             log,
             shards,
             policy,
             oldest_nanos: None,
             is_sick: false,
+            saving: None,
         };
         let thread = std::thread::Builder::new().name("disk".to_owned()).spawn(|| disk.run())?;
         Ok(DiskThread { queue, thread })
@@ -67,7 +73,7 @@ struct Disk {
     host: Arc<ServerHost>,
     queue: Arc<Queue>,
     /// Its lock is ours while this lives.
-    _folder: Folder<RealDisk>,
+    folder: Folder<RealDisk>,
     log: LogWriter<RealDisk>,
     /// Records of the log before this process wrote any.
     before: u64,
@@ -76,13 +82,24 @@ struct Disk {
     /// When the oldest record that is not synced came, in nanoseconds of the clock.
     oldest_nanos: Option<u64>,
     is_sick: bool,
+    saving: Option<Saving>,
+}
+
+/// A snapshot under way.
+struct Saving {
+    generation: u64,
+    start: LogStart,
+    writer: SnapshotWriter<RealDisk>,
+    /// Shards that have more.
+    shards: usize,
+    began_nanos: u64,
 }
 
 impl Disk {
     fn run(mut self) {
         let gather = if self.policy == FsyncPolicy::Always { Duration::ZERO } else { GATHER };
-        let mut bodies = Vec::new();
-        while self.queue.take(&mut bodies, self.patience(), gather) {
+        let (mut bodies, mut orders) = (Vec::new(), Vec::new());
+        while self.queue.take(&mut bodies, &mut orders, self.patience(), gather) {
             let bytes = bodies.iter().map(Vec::len).sum();
             for body in bodies.drain(..) {
                 self.append(&body);
@@ -92,8 +109,76 @@ impl Disk {
                 self.oldest_nanos.get_or_insert(self.host.clock.nanos());
             }
             self.round();
+            // Behind the records that came before them: a snapshot may know of no record that the log lacks.
+            for order in orders.drain(..) {
+                self.follow(order);
+            }
         }
         self.end();
+    }
+
+    fn follow(&mut self, order: Order) {
+        let result = match order {
+            Order::Begin(swaps) => self.begin_snapshot(swaps),
+            Order::Slice(generation, body) => match &mut self.saving {
+                Some(saving) if saving.generation == generation => saving.writer.append(&body),
+                _ => Ok(()),
+            },
+            Order::End(generation) => self.end_of_shard(generation),
+            Order::Swapped(generation) => {
+                if let Some(saving) = self.saving.take_if(|saving| saving.generation == generation) {
+                    saving.writer.abandon();
+                    tracing::info!("the snapshot is begun anew: two databases have changed places");
+                    self.shards[0].address.do_send(AskForSnapshot);
+                }
+                Ok(())
+            }
+        };
+        if let Err(trouble) = result {
+            tracing::error!(%trouble, "a snapshot has failed; the one before it and the whole log count");
+            if let Some(saving) = self.saving.take() {
+                saving.writer.abandon();
+            }
+            self.queue.has_save_failed.store(true, Relaxed);
+            self.queue.is_saving.store(false, Release);
+        }
+    }
+
+    fn begin_snapshot(&mut self, swaps: u64) -> Result<(), Trouble> {
+        let began_nanos = self.host.clock.nanos();
+        let rotated = self.log.rotate();
+        // It synced what was there.
+        self.sync();
+        let start = rotated?;
+        let generation = self.folder.next_generation();
+        let writer = SnapshotWriter::begin(self.folder.disk().clone(), generation, 0)?;
+        self.saving = Some(Saving { generation, start, writer, shards: self.shards.len(), began_nanos });
+        for shard in &self.shards {
+            shard.address.do_send(TakeSnapshot { generation, swaps });
+        }
+        Ok(())
+    }
+
+    /// A shard has no more; the last one makes the snapshot count.
+    fn end_of_shard(&mut self, generation: u64) -> Result<(), Trouble> {
+        let Some(saving) = self.saving.as_mut().filter(|saving| saving.generation == generation) else {
+            return Ok(());
+        };
+        saving.shards -= 1;
+        if saving.shards > 0 {
+            return Ok(());
+        }
+        let Some(saving) = self.saving.take() else { return Ok(()) };
+        let part = saving.writer.finish()?;
+        let committed = self.folder.commit(generation, vec![part], saving.start, &mut self.log);
+        self.sync();
+        committed?;
+        let took_ms = (self.host.clock.nanos() - saving.began_nanos) / 1_000_000;
+        tracing::info!(generation, bytes = part.bytes, took_ms, "a snapshot is on the disk");
+        self.queue.last_save_seconds.store(self.host.clock.now().0 / 1_000, Relaxed);
+        self.queue.has_save_failed.store(false, Relaxed);
+        self.queue.is_saving.store(false, Release);
+        Ok(())
     }
 
     /// Takes a record into the log. Where there is no room the disk comes first, however long it takes.

@@ -18,6 +18,8 @@
 //!   clients' replies not kept, where both waited for the same sync.
 //! * While the disk is sick, writes are refused. Clients for whom nothing is held go on reading, and may read what is not
 //!   on the disk yet; who waits for the reply to a write gets it when the disk has recovered.
+//! * A snapshot begins with a new segment of the log; all shards then hand out their keys in [`slices`], and the last one makes
+//!   it count. Everything goes through the one queue, so that no slice overtakes a record that it knows of.
 //! * One sync serves everything that was queued when it began.
 //!
 //! Here: threads, waiting, times. What files look like and what is safe at which moment is `mayfly-persistence`'s.
@@ -26,6 +28,7 @@ mod disk;
 mod held;
 mod loading;
 mod queue;
+mod slices;
 
 use std::sync::Arc;
 
@@ -35,6 +38,7 @@ pub use disk::DiskThread;
 pub use held::Held;
 pub use loading::{Loaded, load, start};
 pub use queue::Queue;
+pub use slices::{ask, hand_out};
 
 use crate::error::StartError;
 

@@ -1,6 +1,6 @@
 //! The queue from all shards to the disk's thread.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,6 +9,22 @@ use crate::shard::Resume;
 
 /// With so many bytes in the queue the disk's thread begins at once instead of gathering more.
 const GATHER_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes of slices that may wait before shards make more.
+const SLICES_BYTES_MAX: usize = 4 << 20;
+
+/// What the disk's thread is told besides records.
+#[derive(Debug)]
+pub enum Order {
+    /// Begin a snapshot. Databases had changed places so often before this was said.
+    Begin(u64),
+    /// A record for the snapshot of this generation.
+    Slice(u64, Vec<u8>),
+    /// A shard has handed out all its keys.
+    End(u64),
+    /// It is worth nothing: two databases have changed places.
+    Swapped(u64),
+}
 
 /// Records on their way to the disk, and how far it is with them.
 #[derive(Debug)]
@@ -23,6 +39,12 @@ pub struct Queue {
     is_full: AtomicBool,
     /// The disk takes nothing at the moment.
     is_sick: AtomicBool,
+    /// A snapshot is asked for or under way.
+    pub is_saving: AtomicBool,
+    /// The last snapshot failed.
+    pub has_save_failed: AtomicBool,
+    /// When the last one was finished, or the process was started; Unix seconds.
+    pub last_save_seconds: AtomicI64,
     bytes_max: usize,
     /// Of each shard, whether it holds something back.
     holding: Vec<AtomicBool>,
@@ -32,6 +54,9 @@ pub struct Queue {
 #[derive(Debug, Default)]
 struct Waiting {
     bodies: Vec<Vec<u8>>,
+    orders: Vec<Order>,
+    /// Bytes of slices among them.
+    slices_bytes: usize,
     /// Bytes of all bodies that the log has not taken.
     bytes: usize,
     /// Records that were ever handed over.
@@ -52,6 +77,9 @@ impl Queue {
             synced: AtomicU64::new(0),
             is_full: AtomicBool::new(false),
             is_sick: AtomicBool::new(false),
+            is_saving: AtomicBool::new(false),
+            has_save_failed: AtomicBool::new(false),
+            last_save_seconds: AtomicI64::new(0),
             bytes_max,
             holding: (0..shards).map(|_| AtomicBool::new(false)).collect(),
         }
@@ -73,6 +101,22 @@ impl Queue {
             self.bell.notify_one();
         }
         number
+    }
+
+    /// Tells the disk's thread something.
+    pub fn order(&self, order: Order) {
+        let mut waiting = self.lock();
+        if let Order::Slice(_, body) = &order {
+            waiting.slices_bytes += body.len();
+        }
+        waiting.orders.push(order);
+        drop(waiting);
+        self.bell.notify_one();
+    }
+
+    /// Whether shards may make more slices.
+    pub fn has_room_for_slices(&self) -> bool {
+        self.lock().slices_bytes < SLICES_BYTES_MAX
     }
 
     /// The number of the record that was handed over last.
@@ -114,10 +158,18 @@ impl Queue {
 
     /// For the disk's thread: waits until there is something, at most so long; then gathers for a while, unless that is
     /// zero, and takes it all. False at the end.
-    pub fn take(&self, into: &mut Vec<Vec<u8>>, patience: Option<Duration>, gather: Duration) -> bool {
+    pub fn take(
+        &self,
+        into: &mut Vec<Vec<u8>>,
+        orders: &mut Vec<Order>,
+        patience: Option<Duration>,
+        gather: Duration,
+    ) -> bool {
         let mut waiting = self.lock();
         waiting.is_asleep = true;
-        let is_idle = |waiting: &mut Waiting| waiting.bodies.is_empty() && !waiting.is_over;
+        let is_idle = |waiting: &mut Waiting| {
+            waiting.bodies.is_empty() && waiting.orders.is_empty() && !waiting.is_over
+        };
         waiting = match patience {
             None => self.bell.wait_while(waiting, is_idle).unwrap_or_else(PoisonError::into_inner),
             Some(patience) => {
@@ -132,6 +184,8 @@ impl Queue {
         }
         waiting.is_asleep = false;
         std::mem::swap(&mut waiting.bodies, into);
+        std::mem::swap(&mut waiting.orders, orders);
+        waiting.slices_bytes = 0;
         !waiting.is_over || !into.is_empty()
     }
 

@@ -150,13 +150,13 @@ fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
-/// There are no snapshots yet.
 fn persistence(facts: &Facts, text: &mut String) {
     let facts = &facts.host.persistence;
     field(text, "loading", u8::from(facts.is_loading));
-    zeros(text, &["async_loading", "rdb_changes_since_last_save", "rdb_bgsave_in_progress"]);
-    field(text, "rdb_last_save_time", 0);
-    field(text, "rdb_last_bgsave_status", "ok");
+    zeros(text, &["async_loading", "rdb_changes_since_last_save"]);
+    field(text, "rdb_bgsave_in_progress", u8::from(facts.is_saving));
+    field(text, "rdb_last_save_time", facts.last_save_seconds);
+    field(text, "rdb_last_bgsave_status", if facts.has_save_failed { "err" } else { "ok" });
     field(text, "rdb_last_bgsave_time_sec", -1);
     field(text, "rdb_current_bgsave_time_sec", -1);
     zeros(text, &["rdb_saves", "rdb_last_cow_size"]);

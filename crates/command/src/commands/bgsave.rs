@@ -1,0 +1,44 @@
+//! `BGSAVE [SCHEDULE]`
+
+use crate::argument::Argument;
+use crate::context::SessionContext;
+use crate::error::{CommandError, Outcome};
+use crate::spec::{Flags, Group, Run, Spec};
+use crate::words::{Words, is};
+
+pub static SPEC: Spec = Spec {
+    name: "bgsave",
+    summary: "Begins a snapshot of all keys in the data folder; LASTSAVE tells when it is done.",
+    group: Group::Server,
+    arity: -1,
+    flags: Flags::ADMIN.and(Flags::NOSCRIPT),
+    arguments: &[Argument::flag("schedule", "SCHEDULE").optional()],
+    run: Run::Session(run),
+    ..Spec::BLANK
+};
+
+fn run(context: &mut SessionContext<'_>, words: Words<'_>) -> Outcome {
+    if words.len() > 2 || words.get(1).is_some_and(|option| !is(option, "schedule")) {
+        return Err(CommandError::Syntax);
+    }
+    if context.host.facts().persistence.is_saving {
+        return Err(CommandError::fixed("ERR Background save already in progress"));
+    }
+    context.host.begin_snapshot().map_err(CommandError::fixed)?;
+    context.reply.simple("Background saving started");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::replay;
+
+    #[test]
+    fn cases() {
+        replay(&[
+            ("BGSAVE", "(error) ERR there is no data folder to save to"),
+            ("BGSAVE SCHEDULE", "(error) ERR there is no data folder to save to"),
+            ("BGSAVE x", "(error) ERR syntax error"),
+        ]);
+    }
+}
