@@ -40,12 +40,15 @@ const PIPELINES: u64 = 50;
 /// A loop: its name, how many operations one round of it has, and what runs so many rounds.
 type Loop = (&'static str, u64, fn(u64));
 
-const LOOPS: [Loop; 8] = [
+const LOOPS: [Loop; 9] = [
     ("decode HSETEX, 64 at once", 64, decode),
     ("HSETEX, 1 at once", 1, |rounds| answer(1, 1, hsetex, rounds)),
     ("HSETEX, 16 at once", 16, |rounds| answer(1, 16, hsetex, rounds)),
     ("HSETEX, 64 at once", 64, |rounds| answer(1, 64, hsetex, rounds)),
     ("HSETEX, 64 at once, two shards", 64, |rounds| answer(2, 64, hsetex, rounds)),
+    ("HSETEX, 64 at once, recorded", 64, |rounds| {
+        answer_in(World::new(1).recording(), 64, hsetex, rounds);
+    }),
     ("HGET, 1 at once", 1, |rounds| answer(1, 1, hget, rounds)),
     ("HGET, 64 at once", 64, |rounds| answer(1, 64, hget, rounds)),
     ("a key written, and expired by the wheel", 16, write_and_expire),
@@ -143,7 +146,10 @@ fn decode(rounds: u64) {
 
 /// From the bytes of a pipeline to the bytes of its replies.
 fn answer(shards: u16, pipelined: u64, request: fn(u64) -> Vec<u8>, rounds: u64) {
-    let mut world = World::new(shards);
+    answer_in(World::new(shards), pipelined, request, rounds);
+}
+
+fn answer_in(mut world: World, pipelined: u64, request: fn(u64) -> Vec<u8>, rounds: u64) {
     for first in (0..KEYS).step_by(100) {
         let pipeline: Vec<u8> = (first..first + 100).flat_map(hsetex).collect();
         world.answer(&pipeline);

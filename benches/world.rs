@@ -47,6 +47,14 @@ impl World {
         }
     }
 
+    /// The same world, whose shards record what is done.
+    #[allow(dead_code, reason = "not every bench records")]
+    pub fn recording(mut self) -> Self {
+        let options = ShardOptions { is_recording: true, ..ShardOptions::default() };
+        self.shards.iter_mut().for_each(|shard| shard.set_options(options.clone()));
+        self
+    }
+
     /// The replies to a pipeline, the way that a connection gets them.
     pub fn answer(&mut self, pipeline: &[u8]) -> &[u8] {
         let stopwatch = || 0;
@@ -73,8 +81,11 @@ impl World {
             }
         }
         for effect in self.effects.drain(..) {
-            let Effect::Reply((), replies) = effect else { unreachable!("there are no joints") };
-            self.session.accept(replies);
+            match effect {
+                Effect::Reply((), replies) => self.session.accept(replies),
+                Effect::Record(body) => drop(std::hint::black_box(body)),
+                _ => unreachable!("there are no joints"),
+            }
         }
         self.session.drain(&mut self.output);
         &self.output

@@ -74,11 +74,13 @@ impl Changes {
     }
 
     /// Whether the effects on the data are recorded.
+    #[inline]
     pub fn is_recorded(&self) -> bool {
         self.recorder.is_some()
     }
 
     /// Begins a record, if effects are recorded.
+    #[inline]
     pub fn begin_record(&mut self, now: UnixMillis) {
         if let Some(recorder) = &mut self.recorder {
             recorder.begin(now);

@@ -78,7 +78,8 @@ impl Recorder {
         self.journal.key(number, database.key(id));
         self.journal.forget_deadline();
         self.journal.set(field, value);
-        self.deadline(number, database, id);
+        self.journal.deadline(database.deadline(id).map(|deadline| deadline.0));
+        self.end_beyond(self.spread_bytes);
     }
 
     /// The deadline of a hash was set.

@@ -418,7 +418,15 @@ impl<A: Clone> Shard<A> {
 }
 
 /// Puts what was recorded before all that gave rise to it, from a place on.
+#[inline]
 fn place_records<A>(changes: &mut Changes, effects: &mut Vec<Effect<A>>, from: usize) {
+    if changes.is_recorded() {
+        insert_records(changes, effects, from);
+    }
+}
+
+#[inline(never)]
+fn insert_records<A>(changes: &mut Changes, effects: &mut Vec<Effect<A>>, from: usize) {
     for (place, body) in (from..).zip(changes.take_records()) {
         effects.insert(place, Effect::Record(body));
     }
