@@ -13,8 +13,9 @@ use mayfly_sim::grammar::{Draw, Grammar};
 use crate::differences;
 use crate::request::Request;
 
-/// Commands that are not one request with one reply, end the connection, or stop the server.
-const UNSUITED: [&str; 14] = [
+/// Commands that are not one request with one reply, end the connection, stop the server, or write
+/// to its disk.
+const UNSUITED: [&str; 17] = [
     "shutdown",
     "quit",
     "monitor",
@@ -29,6 +30,9 @@ const UNSUITED: [&str; 14] = [
     "client|caching",
     "config|set",
     "config|rewrite",
+    "bgsave",
+    "bgrewriteaof",
+    "lastsave",
 ];
 
 /// Words in the place of numbers; none is a time to come that a test would see pass.
