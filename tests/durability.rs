@@ -350,6 +350,23 @@ fn a_snapshot_takes_the_place_of_the_log_before_it_while_clients_write() {
 }
 
 #[test]
+fn a_log_that_grows_is_replaced_by_a_snapshot_by_itself() {
+    let folder = Folder::new();
+    let server = folder.launch(2, "never").set("persistence.log_bytes_min", "64KiB").start();
+    let mut client = server.connect();
+    let value = "v".repeat(1_000);
+    for number in 0..200 {
+        client.send(&encode_line(&format!("HSET k f {number}{value}")));
+    }
+    (0..200).for_each(|_| drop(client.receive()));
+    server.wait_for_log("a snapshot is on the disk");
+    client.replay(&[("HSTRLEN k f", "(integer) 1003")]);
+    server.signal(Signal::KILL);
+    drop(server);
+    folder.launch(1, "never").start().connect().replay(&[("HSTRLEN k f", "(integer) 1003")]);
+}
+
+#[test]
 fn info_and_config_tell_of_the_folder() {
     let folder = Folder::new();
     let server = folder.launch(1, "never").start();

@@ -143,6 +143,12 @@ directives! {
         fsync: FsyncPolicy = FsyncPolicy::Everysec, Kind::Word(&FsyncPolicy::NAMES), redis "appendfsync";
         /// How much may wait for the disk, in memory. Past it clients are read no further until the disk has caught up.
         unsynced_bytes_max: usize = (64 * MIB) as usize, Kind::Bytes { min: MIB, max: 4 * GIB };
+        /// A snapshot is begun by itself when the log behind the last one has grown to this part of it. Less makes
+        /// a start shorter and the disk busier. 0 never does.
+        log_growth_percent: u64 = 100, Kind::Integer { min: 0, max: 100_000, unit: "percent" },
+            redis "auto-aof-rewrite-percentage";
+        /// A log smaller than this is not worth a snapshot by itself.
+        log_bytes_min: u64 = 64 * MIB, Kind::Bytes { min: 64 * KIB, max: 1024 * GIB }, redis "auto-aof-rewrite-min-size";
     }
 
     /// What subscribers are told of keys.

@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use mayfly_config::FsyncPolicy;
+use mayfly_command::Host;
+use mayfly_config::{FsyncPolicy, PersistenceConfig};
 use mayfly_persistence::{
     AppendError, Folder, Health, LogStart, LogWriter, RealDisk, SnapshotWriter, Trouble,
 };
@@ -32,7 +33,7 @@ pub struct DiskThread {
 }
 
 impl DiskThread {
-    /// Starts it. It has the folder for as long as it runs.
+    /// Starts it, behind a log of so many bytes. It has the folder for as long as it runs.
     ///
     /// # Errors
     /// The system gives no thread.
@@ -41,8 +42,10 @@ impl DiskThread {
         queue: Arc<Queue>,
         folder: Folder<RealDisk>,
         log: LogWriter<RealDisk>,
+        log_bytes: u64,
         shards: Vec<ShardPeer>,
     ) -> io::Result<Self> {
+        let snapshot = folder.manifest().snapshot.iter().map(|part| part.bytes).sum();
         let policy = host.loaded.config.persistence.fsync;
         let disk = Disk {
             host,
@@ -55,6 +58,7 @@ impl DiskThread {
             oldest_nanos: None,
             is_sick: false,
             saving: None,
+            growth: Growth { loaded: log_bytes, appended_before: 0, snapshot, failed_at: 0 },
         };
         let thread = std::thread::Builder::new().name("disk".to_owned()).spawn(|| disk.run())?;
         Ok(DiskThread { queue, thread })
@@ -83,12 +87,40 @@ struct Disk {
     oldest_nanos: Option<u64>,
     is_sick: bool,
     saving: Option<Saving>,
+    growth: Growth,
+}
+
+/// How far the log has grown behind the last snapshot, in bytes.
+struct Growth {
+    /// Of the log that was loaded.
+    loaded: u64,
+    /// What this process had written when the last snapshot was begun.
+    appended_before: u64,
+    /// Of the last snapshot.
+    snapshot: u64,
+    /// Of the log, when a snapshot was asked for and failed.
+    failed_at: u64,
+}
+
+impl Growth {
+    fn log(&self, appended: u64) -> u64 {
+        self.loaded + appended - self.appended_before
+    }
+
+    /// Whether it is time for a snapshot. One that has failed is tried again when the log is twice as long.
+    fn is_enough(&self, appended: u64, config: &PersistenceConfig) -> bool {
+        let (log, percent) = (self.log(appended), config.log_growth_percent);
+        let part = u128::from(self.snapshot) * u128::from(percent) / 100;
+        percent > 0 && log >= config.log_bytes_min && log >= 2 * self.failed_at && u128::from(log) >= part
+    }
 }
 
 /// A snapshot under way.
 struct Saving {
     generation: u64,
     start: LogStart,
+    /// Bytes that the log had taken when it began.
+    appended_bytes: u64,
     writer: SnapshotWriter<RealDisk>,
     /// Shards that have more.
     shards: usize,
@@ -112,6 +144,11 @@ impl Disk {
             // Behind the records that came before them: a snapshot may know of no record that the log lacks.
             for order in orders.drain(..) {
                 self.follow(order);
+            }
+            let config = &self.host.loaded.config.persistence;
+            if !self.is_sick && self.growth.is_enough(self.log.appended_bytes(), config) {
+                // Nothing happens where one is under way.
+                let _ = self.host.begin_snapshot();
             }
         }
         self.end();
@@ -139,6 +176,7 @@ impl Disk {
             if let Some(saving) = self.saving.take() {
                 saving.writer.abandon();
             }
+            self.growth.failed_at = self.growth.log(self.log.appended_bytes());
             self.queue.has_save_failed.store(true, Relaxed);
             self.queue.is_saving.store(false, Release);
         }
@@ -150,9 +188,17 @@ impl Disk {
         // It synced what was there.
         self.sync();
         let start = rotated?;
+        let appended_bytes = self.log.appended_bytes();
         let generation = self.folder.next_generation();
         let writer = SnapshotWriter::begin(self.folder.disk().clone(), generation, 0)?;
-        self.saving = Some(Saving { generation, start, writer, shards: self.shards.len(), began_nanos });
+        self.saving = Some(Saving {
+            generation,
+            start,
+            appended_bytes,
+            writer,
+            shards: self.shards.len(),
+            began_nanos,
+        });
         for shard in &self.shards {
             shard.address.do_send(TakeSnapshot { generation, swaps });
         }
@@ -173,6 +219,8 @@ impl Disk {
         let committed = self.folder.commit(generation, vec![part], saving.start, &mut self.log);
         self.sync();
         committed?;
+        let appended_before = saving.appended_bytes;
+        self.growth = Growth { loaded: 0, appended_before, snapshot: part.bytes, failed_at: 0 };
         let took_ms = (self.host.clock.nanos() - saving.began_nanos) / 1_000_000;
         tracing::info!(generation, bytes = part.bytes, took_ms, "a snapshot is on the disk");
         self.queue.last_save_seconds.store(self.host.clock.now().0 / 1_000, Relaxed);

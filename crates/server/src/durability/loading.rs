@@ -70,7 +70,7 @@ pub async fn start(
     let took_ms = (host.clock.uptime() - began).as_millis();
     tracing::info!(log_bytes = end.bytes, took_ms, fsync = persistence.fsync.name(), "loaded");
     let queue = Arc::clone(host.queue.as_ref().expect("there is a queue where there is a folder"));
-    let disk = DiskThread::start(Arc::clone(host), queue, folder, log, shards.to_vec());
+    let disk = DiskThread::start(Arc::clone(host), queue, folder, log, end.bytes, shards.to_vec());
     let disk = disk.map_err(StartError::Runtime)?;
     host.door.open();
     Ok(disk)
