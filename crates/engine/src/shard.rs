@@ -245,6 +245,8 @@ impl<A: Clone> Shard<A> {
     /// Ends the replay: what is past its deadline is dropped; how many keys those were.
     pub fn end_replay(&mut self, now: UnixMillis) -> u64 {
         let keyspace = self.keyspace.as_deref_mut().expect("no joint is under way before the start");
+        // Records may be of a time that is yet to come, by this clock.
+        keyspace.turn_back(now);
         let reclaimed = keyspace.reclaim(now, usize::MAX, &mut |_, _, _| {});
         // They had expired long ago: that is no lag, and nobody hears of it.
         *keyspace.stats_mut() = KeyspaceStats::default();

@@ -287,6 +287,31 @@ fn what_is_past_its_deadline_is_dropped_at_the_end_of_a_replay_and_counts_nowher
     assert_eq!(started.shards[0].next_reclaim().map(|next| next <= UnixMillis(START.0 + 65_000)), Some(true));
 }
 
+/// The clock of the last run was a day ahead.
+#[test]
+fn what_was_recorded_in_the_future_expires_by_the_clock_of_today() {
+    const DAY_MS: i64 = 86_400_000;
+    let mut fixture = Fixture::new(1);
+    fixture.now = UnixMillis(START.0 + DAY_MS);
+    fixture.run(&["HSETEX a f 1 60", "HSET b f 1", "HSET soon f 1", "HSETEX far f 1 3000000000"]);
+    let mut journal = Journal::new();
+    journal.begin(fixture.now.0);
+    journal.key(0, b"soon");
+    journal.deadline(Some(START.0 + 1));
+    fixture.log.push(journal.finish().to_vec());
+    let mut started = Fixture::started(1, &fixture.log.iter(), START);
+    assert_eq!(started.content().len(), 4);
+    started.run(&["HSETEX new f 1 60"]);
+    let mut reclaim = |now| {
+        let moment = Moment { now, host: &TestHost, stopwatch: &|| 0 };
+        started.shards[0].reclaim(&moment, &mut Vec::new()).expired
+    };
+    assert_eq!(reclaim(START), 0);
+    assert_eq!(reclaim(UnixMillis(START.0 + 1)), 1);
+    assert_eq!(reclaim(UnixMillis(START.0 + 60_000)), 1);
+    assert_eq!(reclaim(UnixMillis(START.0 + DAY_MS + 60_000)), 1);
+}
+
 #[test]
 fn a_record_about_a_database_that_there_is_none_of_is_refused() {
     let mut journal = Journal::new();

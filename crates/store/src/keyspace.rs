@@ -186,6 +186,12 @@ impl Keyspace {
         done
     }
 
+    /// Takes wheels that are ahead of the time back to it: what is due is judged by `now` from here on. For who has
+    /// put back what was kept under a clock that was ahead.
+    pub fn turn_back(&mut self, now: UnixMillis) {
+        self.databases.iter_mut().for_each(|database| database.turn_back(now));
+    }
+
     /// Frees at most so many pieces of what was removed; how many it were. Part of
     /// [`reclaim`](Keyspace::reclaim), alone for who may not let anything expire.
     pub fn free_pieces(&mut self, pieces_max: usize) -> usize {

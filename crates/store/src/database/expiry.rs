@@ -3,7 +3,7 @@
 use crate::database::Database;
 use crate::entry::{EntryId, Head};
 use crate::time::{UnixMillis, is_expired};
-use crate::wheel::Turn;
+use crate::wheel::{Turn, Wheel};
 
 /// What a turn of the database's wheel did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -73,6 +73,22 @@ impl Database {
                 on_expired(self.entries.key(number), deadline);
                 self.remove(EntryId(number));
                 ExpiryTurn::Expired(deadline)
+            }
+        }
+    }
+
+    /// Takes a wheel that is ahead of the time back to it. Only what a clock said that was wrong can do that.
+    pub(crate) fn turn_back(&mut self, now: UnixMillis) {
+        if !self.wheel.is_ahead_of(now.ticks()) {
+            return;
+        }
+        let numbers: Vec<u32> = self.index.iter().collect();
+        numbers.iter().for_each(|&number| self.wheel.cancel(&mut self.entries, number));
+        self.wheel = Wheel::default();
+        self.wheel.start_at(now.ticks());
+        for number in numbers {
+            if self.entries.deadline(number).is_some() {
+                self.wheel.schedule(&mut self.entries, number);
             }
         }
     }

@@ -196,6 +196,11 @@ impl Wheel {
         }
     }
 
+    /// Whether it has reached a later time than this.
+    pub fn is_ahead_of(&self, now: u64) -> bool {
+        self.reached > now
+    }
+
     /// The earliest time at which [`turn`](Wheel::turn) has something to do, `None` without entries.
     pub fn next_turn(&self) -> Option<u64> {
         if self.len == 0 {
