@@ -26,11 +26,12 @@ const OVERFLOW: CommandError = CommandError::fixed("ERR increment or decrement w
 
 fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
     let increment = words.integer(3)?;
-    let mut sum = 0;
-    change_value(context, words, "hincrby", |value| {
+    let (mut sum, mut text) = (0, itoa::Buffer::new());
+    let (result, digits) = (&mut sum, &mut text);
+    change_value(context, words, "hincrby", move |value| {
         let value = value.map_or(Some(0), number::integer).ok_or(VALUE_NOT_AN_INTEGER)?;
-        sum = value.checked_add(increment).ok_or(OVERFLOW)?;
-        Ok(sum.to_string().into_bytes())
+        *result = value.checked_add(increment).ok_or(OVERFLOW)?;
+        Ok(digits.format(*result).as_bytes())
     })?;
     context.reply.integer(sum);
     Ok(())
@@ -38,20 +39,20 @@ fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
 
 /// Sets the field at position 2 of the hash at position 1 to what `change` makes of its value, if it has one.
 /// Reports `event`. Returns the new value. An error of `change` leaves everything as it is.
-pub(super) fn change_value(
+pub(super) fn change_value<V: AsRef<[u8]>>(
     context: &mut DataContext<'_>,
     words: Words<'_>,
     event: &'static str,
-    change: impl FnOnce(Option<&[u8]>) -> Result<Vec<u8>, CommandError>,
-) -> Result<Vec<u8>, CommandError> {
+    change: impl FnOnce(Option<&[u8]>) -> Result<V, CommandError>,
+) -> Result<V, CommandError> {
     let (key, field) = (words.at(1), words.at(2));
     let hash = context.data.open(key);
     let value = change(hash.as_ref().and_then(|hash| hash.get(field)))?;
     let mut hash = match hash {
         Some(hash) => hash,
-        None => context.data.open_or_create(key, [(field, &value[..])]),
+        None => context.data.open_or_create(key, [(field, value.as_ref())]),
     };
-    hash.set(field, &value);
+    hash.set(field, value.as_ref());
     hash.changed(Class::Hash, event);
     Ok(value)
 }
