@@ -192,7 +192,8 @@ fn messages_of_one_publisher_keep_their_order_over_many_channels() {
 
 #[test]
 fn a_subscriber_that_does_not_read_is_closed_at_its_own_limit() {
-    let server = Launch::with_shards(2).set("limits.subscriber_bytes_max", "64KiB").start();
+    let launch = Launch::with_shards(2).set("limits.subscriber_bytes_max", "64KiB");
+    let server = launch.set("log.level", "debug").start();
     let mut listener = server.connect();
     subscribe(&mut listener, "SUBSCRIBE flood");
     let mut publisher = server.connect();
@@ -202,6 +203,27 @@ fn a_subscriber_that_does_not_read_is_closed_at_its_own_limit() {
     let told = (0..100_000).take_while(|_| publisher.integer(&message) == 1).count();
     assert!(told < 100_000, "the listener is still there");
     publisher.replay(&[("PING", "PONG")]);
+}
+
+/// Four publishers are faster than the thread of their listener, which has nothing but messages to take.
+#[test]
+fn a_flood_of_many_publishers_does_not_keep_their_subscriber_from_being_closed() {
+    const MESSAGES: usize = 4_000;
+    let server = Launch::with_shards(2).set("limits.subscriber_bytes_max", "64KiB").start();
+    let mut listener = server.connect();
+    subscribe(&mut listener, "SUBSCRIBE flood");
+    let requests = encode_line(&format!("PUBLISH flood {}", "m".repeat(10_000))).repeat(MESSAGES);
+    let mut publishers: Vec<Client> = (0..4).map(|_| server.connect()).collect();
+    let told: usize = std::thread::scope(|scope| {
+        let floods: Vec<_> = publishers
+            .iter_mut()
+            .map(|publisher| scope.spawn(|| publisher.pipeline(&requests, MESSAGES)))
+            .collect();
+        let replies = floods.into_iter().flat_map(|flood| flood.join().expect("a publisher is served"));
+        replies.filter(|reply| reply.as_integer() == Some(1)).count()
+    });
+    assert!(told < 4 * MESSAGES, "the listener was told of {told} messages and is still there");
+    publishers[0].replay(&[("PUBLISH flood x", "(integer) 0")]);
 }
 
 #[test]

@@ -72,11 +72,13 @@ impl Inbox {
         (Slot { parcels: sender, shared: Arc::clone(&shared) }, Inbox { parcels: receiver, shared })
     }
 
-    /// Takes what has come, in the order of every sender.
+    /// Takes what has come by now, in the order of every sender. What comes meanwhile is for the next time: senders
+    /// that are faster than what is done with their messages would keep the thread from everything else.
     pub fn take(&self) -> impl Iterator<Item = Parcel> {
         // First, so that whoever sends something that is missed here calls again.
         self.shared.is_called.swap(false, AcqRel);
-        let taken = self.parcels.try_iter().inspect(|_| {
+        let here_by_now = usize::try_from(self.depth()).unwrap_or(usize::MAX);
+        let taken = self.parcels.try_iter().take(here_by_now).inspect(|_| {
             self.shared.depth.fetch_sub(1, Relaxed);
         });
         taken.flatten()
@@ -88,12 +90,18 @@ impl Inbox {
     }
 }
 
+impl Slot {
+    fn put(&self, parcels: Vec<Parcel>) {
+        self.shared.depth.fetch_add(1, Relaxed);
+        // A thread that has ended takes nothing more.
+        let _ = self.parcels.send(parcels);
+    }
+}
+
 impl ShardPeer {
     /// Sends what the thread is to do, and wakes it unless that was done already.
     pub fn send(&self, parcels: Vec<Parcel>) {
-        self.slot.shared.depth.fetch_add(1, Relaxed);
-        // A thread that has ended takes nothing more.
-        let _ = self.slot.parcels.send(parcels);
+        self.slot.put(parcels);
         self.wake();
     }
 
@@ -101,6 +109,28 @@ impl ShardPeer {
     pub fn wake(&self) {
         if !self.slot.shared.is_called.swap(true, AcqRel) {
             self.address.do_send(Look);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_while_messages_are_taken_waits_for_the_next_time() {
+        let (slot, inbox) = Inbox::new();
+        let unsubscribe = |client| vec![Parcel::Work(Work::Unsubscribe(client))];
+        slot.put(unsubscribe(0));
+        slot.put(unsubscribe(1));
+        let mut sent = 2;
+        for (times, taken) in [2, 2, 2].into_iter().enumerate() {
+            let got = inbox.take().inspect(|_| {
+                slot.put(unsubscribe(sent));
+                sent += 1;
+            });
+            assert_eq!(got.count(), taken, "at time {times}");
+            assert_eq!(inbox.depth(), 2);
         }
     }
 }

@@ -56,6 +56,8 @@ pub struct Wire {
     /// Writing has failed: there is nobody to reply to.
     deaf: Option<io::Error>,
     paused: bool,
+    /// It was sent more than may wait, and the rest was dropped: nothing but its end can follow.
+    has_overflowed: bool,
     /// It waits for input and for nothing else: replies can be written without another look at it.
     is_resting: bool,
     /// It is to be written to at the end of this turn.
@@ -105,6 +107,7 @@ impl Wire {
             draining: false,
             deaf: None,
             paused: false,
+            has_overflowed: false,
             is_resting: false,
             is_noted: false,
             was_fed: false,
@@ -147,8 +150,10 @@ impl Wire {
             match self.read(task) {
                 Poll::Ready(Ok(())) if self.is_ahead => return Poll::Pending,
                 Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) if is_passing(&error) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Ended::Failed(error)),
-                Poll::Pending if self.draining => self.session.close(),
+                // Nobody would read what is asked for later, and a subscriber may never ask again.
+                Poll::Pending if self.draining || self.deaf.is_some() => self.session.close(),
                 Poll::Pending => {
                     self.is_resting = self.unsent() == 0 && !self.ended && self.deaf.is_none();
                     return self.await_wake(task);
@@ -178,6 +183,9 @@ impl Wire {
 
     /// Takes a push; as [`Wire::accept`]. What it hands out is for another client.
     pub fn push(&mut self, push: Push) -> (bool, Option<Redirect>) {
+        if self.overflows() {
+            return (false, None);
+        }
         let redirect = self.session.push(push);
         if self.session.pushed_bytes() > PUSHED_BYTES_PAUSE {
             self.write_now();
@@ -192,6 +200,9 @@ impl Wire {
 
     /// Takes lines of what other clients ask for; true if it is to be noted.
     pub fn observe(&mut self, lines: &Bytes) -> bool {
+        if self.overflows() {
+            return false;
+        }
         self.session.observe(lines);
         !std::mem::replace(&mut self.is_noted, true)
     }
@@ -208,7 +219,8 @@ impl Wire {
         if self.is_resting && self.unsent() > 0 {
             match self.socket.try_write(&self.output) {
                 Ok(sent) => self.has_sent(sent),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // [`Wire::drive`] goes on.
+                Err(error) if is_passing(&error) => {}
                 Err(error) => self.is_deaf_for(error),
             }
             self.show_waiting();
@@ -346,11 +358,12 @@ impl Wire {
 
     fn write(&mut self, task: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.unsent() > 0 {
-            let sent = ready!(Pin::new(&mut self.socket).poll_write(task, &self.output[self.written..]))?;
-            if sent == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            match ready!(Pin::new(&mut self.socket).poll_write(task, &self.output[self.written..])) {
+                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Ok(sent) => self.has_sent(sent),
+                Err(error) if is_passing(&error) => {}
+                Err(error) => return Poll::Ready(Err(error)),
             }
-            self.has_sent(sent);
         }
         Poll::Ready(Ok(()))
     }
@@ -387,8 +400,18 @@ impl Wire {
         self.card.output_waiting_bytes.store(waiting_bytes as u64, Relaxed);
     }
 
+    /// Whether so much waits that nothing more is taken. A flood can come faster than [`Wire::drive`], which closes
+    /// the connection, has its turn.
+    fn overflows(&mut self) -> bool {
+        if !self.has_overflowed && self.is_overflowed() {
+            self.has_overflowed = true;
+            self.waker.wake_by_ref();
+        }
+        self.has_overflowed
+    }
+
     fn is_overflowed(&self) -> bool {
-        self.session.is_overflowed() || self.unsent() > self.output_bytes_max()
+        self.has_overflowed || self.session.is_overflowed() || self.unsent() > self.output_bytes_max()
     }
 
     fn input_is_over(&self) -> bool {
@@ -413,4 +436,9 @@ impl Wire {
     fn read_bytes_max(&self) -> usize {
         self.thread.settings().config.limits.read_bytes_max
     }
+}
+
+/// Whether the socket is as good as before: it takes nothing now, or a signal came between.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
