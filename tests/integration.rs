@@ -23,6 +23,7 @@ mod monitor;
 mod pipelines;
 mod protocol;
 mod rewrite;
+mod shell;
 mod shutdown;
 mod start;
 mod tracking;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::Shell;
 use mayfly_config::{DIRECTIVES, Directive};
 
 const AFTER_HELP: &str = "\
@@ -19,6 +20,7 @@ Examples:
   mayfly --config mayfly.toml --check-config
   mayfly check /var/lib/mayfly              whether a data folder can be loaded
   mayfly import dump.rdb                    hashes of a Redis into the Mayfly that runs here
+  mayfly ping                               whether the Mayfly of this machine answers
 
 Environment:
   MAYFLY_CONFIG           the file, if --config is not given
@@ -62,6 +64,27 @@ Exit codes:
   1  stopped; a file that was there is as it was
   2  wrong flags or settings";
 
+const AFTER_PING_HELP: &str = "\
+Examples:
+  mayfly ping                                       the Mayfly of this machine, with the port and password of the settings
+  mayfly ping redis://:secret@cache:6379
+
+Exit codes:
+  0  it answers
+  1  it does not, or loads its data still
+  2  wrong flags or settings";
+
+const AFTER_COMPLETIONS_HELP: &str = "\
+Examples:
+  mayfly completions bash > /etc/bash_completion.d/mayfly
+  mayfly completions zsh > /usr/local/share/zsh/site-functions/_mayfly
+  mayfly completions fish > ~/.config/fish/completions/mayfly.fish";
+
+const AFTER_MAN_HELP: &str = "\
+Examples:
+  mayfly man | man -l -
+  mayfly man import > /usr/local/share/man/man1/mayfly-import.1";
+
 /// A server for hashes that expire: Redis protocol, whole-hash TTLs, on time.
 #[derive(Debug, Parser)]
 #[command(name = "mayfly", version, after_help = AFTER_HELP)]
@@ -104,6 +127,12 @@ pub enum Action {
     Import(ImportFlags),
     /// Write the hashes of a running Mayfly, Redis or Valkey to an RDB file.
     Export(ExportFlags),
+    /// Ask a running Mayfly whether it serves clients.
+    Ping(PingFlags),
+    /// Print what completes this command line in a shell.
+    Completions(CompletionsFlags),
+    /// Print the manual page.
+    Man(ManFlags),
 }
 
 /// The flags of `mayfly check`.
@@ -158,6 +187,33 @@ pub struct ExportFlags {
     pub selection: Selection,
 }
 
+/// The flags of `mayfly ping`.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_PING_HELP)]
+pub struct PingFlags {
+    /// The server: host[:port] or redis://[user:password@]host[:port]; by default the one of this machine with the
+    /// settings' port and password.
+    #[arg(value_name = "ADDRESS")]
+    pub address: Option<String>,
+}
+
+/// The flags of `mayfly completions`.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_COMPLETIONS_HELP)]
+pub struct CompletionsFlags {
+    /// The shell.
+    pub shell: Shell,
+}
+
+/// The flags of `mayfly man`.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_MAN_HELP)]
+pub struct ManFlags {
+    /// The page of this command instead.
+    #[arg(value_name = "COMMAND")]
+    pub page: Option<String>,
+}
+
 /// Which keys.
 #[derive(Debug, Args)]
 pub struct Selection {
@@ -200,7 +256,7 @@ impl Flags {
 }
 
 /// The command with the help of each setting's flag taken from its directive.
-fn command() -> clap::Command {
+pub fn command() -> clap::Command {
     DIRECTIVES.iter().fold(Flags::command(), |command, directive| match directive.flag {
         Some(flag) => command.mut_arg(flag.replace('-', "_"), |arg| arg.help(help(directive))),
         None => command,

@@ -1,11 +1,12 @@
 //! The `mayfly` binary: flags → config → run → exit code.
 //!
-//! The flags are in `flags.rs`, the log in `log.rs`, `mayfly check` in `check.rs`, `mayfly import` and `mayfly export`
-//! in `transfer.rs`. What a setting means and which one wins is in `crates/config`, everything that happens while the
+//! The flags are in `flags.rs`, the log in `log.rs`, `mayfly check` in `check.rs`, `mayfly import`, `mayfly export` and
+//! `mayfly ping` in `transfer.rs`, `mayfly completions` and `mayfly man` in `generated.rs`. What a setting means and which one wins is in `crates/config`, everything that happens while the
 //! server runs in `crates/server`.
 
 mod check;
 mod flags;
+mod generated;
 mod log;
 mod panic;
 mod transfer;
@@ -31,17 +32,22 @@ fn main() -> ExitCode {
         Err(Refusal::Shown(text)) => return print(&text),
         Err(Refusal::Wrong(problem)) => return complain(MISCONFIGURED, &problem),
     };
-    if let Some(Action::Check(flags)) = &flags.action {
-        return check::run(flags);
+    // These need no settings.
+    match &flags.action {
+        Some(Action::Check(flags)) => return check::run(flags),
+        Some(Action::Completions(flags)) => return generated::completions(flags),
+        Some(Action::Man(flags)) => return generated::man(flags),
+        _ => {}
     }
     match load(&flags) {
         Ok(loaded) if flags.check_config => print(&format!("OK: {}\n", loaded.source)),
         Ok(loaded) if flags.print_config => print(&loaded.render_toml()),
         Ok(loaded) => match &flags.action {
-            // A check needs no settings, and has run above.
-            None | Some(Action::Check(_)) => start(loaded),
             Some(Action::Import(flags)) => transfer::import(flags, &loaded.config),
             Some(Action::Export(flags)) => transfer::export(flags, &loaded.config),
+            Some(Action::Ping(flags)) => transfer::ping(flags, &loaded.config),
+            // The others have run above.
+            _ => start(loaded),
         },
         Err(error) => complain(if flags.check_config { FAILED } else { MISCONFIGURED }, &error.to_string()),
     }

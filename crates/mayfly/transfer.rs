@@ -1,4 +1,5 @@
-//! `mayfly import` and `mayfly export`: from flags and settings to `mayfly_transfer`, and its report to the terminal.
+//! `mayfly import`, `mayfly export` and `mayfly ping`: from flags and settings to `mayfly_transfer`, and its report to
+//! the terminal.
 
 use std::process::ExitCode;
 
@@ -7,7 +8,7 @@ use mayfly_transfer::{
     Existing, ExportOptions, Filter, ImportOptions, Origin, Report, ServerAddress, TransferError,
 };
 
-use crate::flags::{ExportFlags, ImportFlags, Selection};
+use crate::flags::{ExportFlags, ImportFlags, PingFlags, Selection};
 use crate::{FAILED, MISCONFIGURED, complain, log, print};
 
 /// Runs `mayfly import`.
@@ -22,6 +23,15 @@ pub fn export(flags: &ExportFlags, config: &Config) -> ExitCode {
     // The level stays: nobody can change it meanwhile.
     let _ = log::install(&config.log);
     run(export_options(flags, config), mayfly_transfer::export)
+}
+
+/// Runs `mayfly ping`.
+pub fn ping(flags: &PingFlags, config: &Config) -> ExitCode {
+    match server(flags.address.as_deref(), config).map(|server| mayfly_transfer::ping(&server)) {
+        Ok(Ok(())) => print("PONG\n"),
+        Ok(Err(error)) => complain(FAILED, &error.to_string()),
+        Err(error) => complain(MISCONFIGURED, &error.to_string()),
+    }
 }
 
 fn run<O>(options: Result<O, TransferError>, transfer: fn(&O) -> Result<Report, TransferError>) -> ExitCode {

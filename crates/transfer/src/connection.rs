@@ -32,6 +32,11 @@ impl Server {
         Ok(Server { connection, name, waiting: Vec::new(), count: 0 })
     }
 
+    /// Gives up when a reply takes longer.
+    pub(crate) fn wait_for_replies_at_most(&mut self, timeout: Duration) -> Result<(), TransferError> {
+        self.connection.set_read_timeout(Some(timeout)).map_err(|error| self.lost(error))
+    }
+
     /// The server's address, without its password.
     pub(crate) fn name(&self) -> &str {
         &self.name

@@ -14,6 +14,7 @@
 //! - `import.rs`, `export.rs`: what the two commands do, in order.
 //! - `file_source.rs`, `server_source.rs`, `server_sink.rs`, `file_sink.rs`: the two of each.
 //! - `repeats.rs`: what a SCAN has given twice, found in bounded memory.
+//! - `ping.rs`: whether a server answers at all.
 //! - `state.rs`: where an interrupted copy goes on. `report.rs`, `progress.rs`: what the operator sees.
 //!
 //! One thread and blocking connections: the work is the server's. Elsewhere: the format of files and payloads
@@ -28,6 +29,7 @@ mod fields;
 mod file_sink;
 mod file_source;
 mod import;
+mod ping;
 mod progress;
 mod repeats;
 mod report;
@@ -41,6 +43,7 @@ pub use address::{Origin, ServerAddress};
 pub use error::TransferError;
 pub use export::{ExportOptions, export};
 pub use import::{Existing, ImportOptions, import};
+pub use ping::ping;
 pub use report::Report;
 pub use sink::{Head, Sink};
 pub use source::{Filter, Progressed, Source};
