@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import re
 import socket
 import subprocess
 import tempfile
@@ -22,10 +23,14 @@ scrape_configs:
   - job_name: still
     static_configs:
       - targets: ["127.0.0.1:{still}"]
-  - job_name: busy
+  - job_name: mayfly
     static_configs:
       - targets: ["127.0.0.1:{busy}"]
 """
+
+CONFIGURED = Path(__file__, "../../../config").resolve()
+DASHBOARD = json.loads((CONFIGURED / "grafana/mayfly.json").read_text())
+ALERTS = CONFIGURED / "prometheus/alerts.yml"
 
 KEYS = 100
 EXPIRED = 50
@@ -70,12 +75,74 @@ def fetch(port: int, path: str, **query: str) -> tuple[str, str]:
         return answer.headers["Content-Type"], answer.read().decode()
 
 
+def promtool(*words: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["promtool", *words], input=text, capture_output=True, text=True, timeout=60)
+
+
+def panels() -> list[tuple[str, str]]:
+    """Each query of the dashboard with the title of its panel, as Grafana would send it."""
+    queries = []
+    for panel in DASHBOARD["panels"]:
+        for target in panel["targets"]:
+            query = target["expr"].replace("$__rate_interval", "1m").replace("$instance", ".*")
+            queries.append((panel["title"], query))
+    return queries
+
+
+def alerts() -> list[str]:
+    """The expressions of the alerts."""
+    rules = re.findall(r"^        expr: (?:\|\n((?:          .*\n)+)|(.+)\n)", ALERTS.read_text(), re.MULTILINE)
+    return [block or line for block, line in rules]
+
+
+def metrics_of(promql: str) -> set[str]:
+    """The names of metrics: what is left without texts, labels, times, functions and operators."""
+    left = re.sub(r"\{[^}]*\}|\[[^]]*\]|\b(by|without|on|ignoring) \([^)]*\)", " ", promql)
+    names = set(re.findall(r"\b[a-z_][a-z_0-9:]*\b(?! *\()", left))
+    return names - {"and", "or", "unless", "sum", "min", "max", "e9", "e6"}
+
+
+class Shipped(unittest.TestCase):
+    """What is in config/ for a Prometheus and a Grafana."""
+
+    def test_the_configuration_and_the_alerts_are_right(self) -> None:
+        done = promtool("check", "config", str(CONFIGURED / "prometheus/prometheus.yml"))
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_each_alert_fires_when_it_should_and_not_before(self) -> None:
+        cases = Path(__file__).with_name("alerts_test.yml")
+        done = promtool("test", "rules", str(cases))
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        names = re.findall(r"- alert: (\w+)", ALERTS.read_text())
+        self.assertEqual([name for name in names if f'{{alertname="{name}"}}' not in cases.read_text()], [])
+        self.assertEqual(len(alerts()), len(names))
+
+    def test_promtool_reads_every_query_of_the_dashboard(self) -> None:
+        rules = [{"record": f"query:{number}", "expr": query} for number, (_, query) in enumerate(panels())]
+        with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
+            json.dump({"groups": [{"name": "dashboard", "rules": rules}]}, file)
+            file.flush()
+            done = promtool("check", "rules", file.name)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn(f"{len(rules)} rules found", done.stdout)
+
+    def test_alerts_and_dashboard_name_metrics_that_are_exported(self) -> None:
+        _, text = fetch(still.metrics_port, "/metrics")
+        exported = set(re.findall(r"^([a-z_]+)", text, re.MULTILINE)) | {"up"}
+        named = set().union(*(metrics_of(query) for query in alerts() + [query for _, query in panels()]))
+        self.assertEqual(named - exported, set())
+
+    def test_panels_do_not_overlap(self) -> None:
+        places = [panel["gridPos"] for panel in DASHBOARD["panels"]]
+        cells = [(x, y) for at in places for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])]
+        self.assertEqual(len(cells), len(set(cells)))
+        self.assertTrue(all(at["x"] + at["w"] <= 24 for at in places))
+
+
 class Endpoint(unittest.TestCase):
     def test_the_text_is_what_promtool_accepts_without_a_word(self) -> None:
         _, text = fetch(still.metrics_port, "/metrics")
-        done = subprocess.run(
-            ["promtool", "check", "metrics"], input=text, capture_output=True, text=True, timeout=60
-        )
+        done = promtool("check", "metrics", text=text)
         self.assertEqual((done.stdout, done.stderr, done.returncode), ("", "", 0))
         self.assertIn("\nmayfly_command_errors_total", text)
 
@@ -145,8 +212,20 @@ class Queries(unittest.TestCase):
             with self.subTest(promql):
                 self.wait_for_value(promql, expected)
 
+    def test_every_panel_of_the_dashboard_shows_something(self) -> None:
+        use(client)
+        for title, query in panels():
+            with self.subTest(title, query=query):
+
+                def shows() -> bool:
+                    client.hincrby("hash", "counter", 1)
+                    _, body = fetch(self.port, "/api/v1/query", query=query)
+                    return bool(json.loads(body)["data"]["result"])
+
+                wait_until(f"{title}: {query}", shows)
+
     def test_the_rate_of_a_command(self) -> None:
-        rate = 'sum(rate(mayfly_command_calls_total{job="busy", command="hexists"}[1m]))'
+        rate = 'sum(rate(mayfly_command_calls_total{job="mayfly", command="hexists"}[1m]))'
 
         def rises() -> bool:
             client.hexists("hash", "field")
@@ -155,7 +234,7 @@ class Queries(unittest.TestCase):
         wait_until(f"{rate} rises", rises)
 
     def test_quantiles_of_the_expiry_lag(self) -> None:
-        buckets = 'rate(mayfly_shard_expiry_lag_seconds_bucket{job="busy"}[1m])'
+        buckets = 'rate(mayfly_shard_expiry_lag_seconds_bucket{job="mayfly"}[1m])'
         lag = f"histogram_quantile(0.99, sum by (le) ({buckets}))"
 
         numbers = itertools.count()
@@ -168,7 +247,7 @@ class Queries(unittest.TestCase):
         wait_until(f"{lag} is known", known)
 
     def test_quantiles_of_the_time_of_a_command(self) -> None:
-        buckets = 'rate(mayfly_command_duration_seconds_bucket{job="busy", command="hget"}[1m])'
+        buckets = 'rate(mayfly_command_duration_seconds_bucket{job="mayfly", command="hget"}[1m])'
         time = f"histogram_quantile(0.5, sum by (le) ({buckets}))"
 
         def known() -> bool:
