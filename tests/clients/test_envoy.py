@@ -1,6 +1,7 @@
 """Three Mayflies behind a real Envoy with config/envoy/mayfly.yaml: what passes, where keys go, and what is lost."""
 
 import os
+import re
 import subprocess
 import tempfile
 import time
@@ -314,6 +315,26 @@ class Keys(unittest.TestCase):
         between_old = sum(index != 3 and index != was for was, index in zip(before, after))
         print(f"\na fourth node took {to_new} of {KEYS} keys, {between_old} moved between the others", end="")
         self.assertTrue(abs(to_new - KEYS / 4) < KEYS / 30 and between_old < KEYS / 10)
+
+
+    def test_a_second_set_of_nodes_gets_every_write_too(self) -> None:
+        before, cluster = uncommented(SHIPPED.read_text(), "request_mirror_policy").split("    - name: mayfly\n")
+        newcomer = Node()
+        # The same cluster again, of the new node alone.
+        second = "    - name: mayfly_new\n" + cluster.replace("cluster_name: mayfly", "cluster_name: mayfly_new")
+        second = re.sub(r"port_value: 700[23]", "port_value: 7001", second)
+        second = second.replace("port_value: 7001", f"port_value: {newcomer.port}")
+        both = Envoy(nodes, f"{before}    - name: mayfly\n{cluster}{second}")
+        with redis.Redis(port=both.port, protocol=2) as client_of_both, direct(newcomer) as its:
+            fill(client_of_both, "mirrored")
+            client_of_both.hincrby("counter", "hits", 1)
+            client_of_both.execute_command("HGETDEL", "session:0", "FIELDS", 1, "value")
+            wait_until("the last write arrives", lambda: its.dbsize() == KEYS and not its.exists("session:0"))
+            self.assertEqual(values(its), [None] + ["mirrored"] * (KEYS - 1))
+            self.assertEqual(its.hgetall("counter"), {b"hits": b"1"})
+            self.assertGreater(its.ttl("session:1"), 3500)
+        both.stop()
+        newcomer.stop()
 
 
 class Traffic:
