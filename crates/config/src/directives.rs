@@ -167,6 +167,8 @@ directives! {
         bind: IpAddr = LOCALHOST, Kind::Address;
         /// The TCP port for the collector. 0 takes any free one; the log names it.
         port: u16 = 9121, Kind::Port, flag "metrics-port";
+        /// Whether GET / shows a page that draws the metrics in a browser. It only reads.
+        status_page: bool = true, Kind::Flag;
     }
 
     /// What is written to standard error.
