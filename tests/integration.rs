@@ -5,6 +5,7 @@
 
 mod harness;
 
+mod abuse;
 mod atomicity;
 mod backpressure;
 mod channels;
