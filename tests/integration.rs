@@ -25,6 +25,7 @@ mod pipelines;
 mod protocol;
 mod rewrite;
 mod shutdown;
+mod snapshots;
 mod start;
 mod tracking;
 mod transactions;

@@ -250,6 +250,11 @@ impl Wire {
         self.session.held_until()
     }
 
+    /// Whether the client waits for the process, and not the other way round.
+    pub fn is_held(&self) -> bool {
+        self.held_until().is_some() || self.session.is_awaiting()
+    }
+
     /// What the shards are to forget now that the client has gone.
     pub fn farewell(&mut self) -> Vec<Outgoing> {
         self.session.farewell()
