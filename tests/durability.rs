@@ -1,50 +1,12 @@
 //! What was written outlives the process, however it ends.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 use mayfly_resp::Value;
 use rustix::process::Signal;
 
-use crate::harness::{Client, Launch, Seed, Server, encode_line, eventually};
-
-/// A folder that goes with its owner.
-struct Folder(PathBuf);
-
-impl Folder {
-    /// A name for one; the server makes it.
-    fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("data-{}-{}", std::process::id(), NEXT.fetch_add(1, SeqCst));
-        Folder(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name))
-    }
-
-    fn launch(&self, shards: usize, fsync: &str) -> Launch {
-        Launch::with_shards(shards).set("persistence.fsync", fsync).set("persistence.dir", self.0.display())
-    }
-
-    /// The segments of the log, the oldest first, with their lengths.
-    fn segments(&self) -> Vec<(PathBuf, u64)> {
-        let entries = fs::read_dir(&self.0).expect("the folder is there");
-        let paths = entries.map(|entry| entry.expect("it can be listed").path());
-        let is_log =
-            |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("log-"));
-        let mut paths: Vec<_> = paths.filter(is_log).collect();
-        paths.sort();
-        let with_length = |path: PathBuf| {
-            let length = fs::metadata(&path).expect("it is there").len();
-            (path, length)
-        };
-        paths.into_iter().map(with_length).collect()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+use crate::harness::{Client, Folder, Launch, Seed, Server, encode_line, eventually};
 
 #[test]
 fn a_restart_keeps_everything_also_with_another_number_of_shards() {

@@ -5,6 +5,7 @@
 
 mod harness;
 
+mod abuse;
 mod atomicity;
 mod backpressure;
 mod channels;
@@ -25,6 +26,7 @@ mod protocol;
 mod rewrite;
 mod shell;
 mod shutdown;
+mod snapshots;
 mod start;
 mod tracking;
 mod transactions;

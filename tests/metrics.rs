@@ -33,6 +33,34 @@ fn every_promised_metric_is_exported_with_its_type() {
 }
 
 #[test]
+fn the_forecast_says_what_falls_due() {
+    for shards in SHARD_COUNTS {
+        let server = Server::start(shards);
+        let mut client = server.connect();
+        for (ttl, keys) in [(30, 3), (1_000, 5), (100_000, 7)] {
+            for number in 0..keys {
+                client.replay(&[(&format!("HSETEX {ttl}:{number} f v {ttl}"), "(integer) 1")]);
+            }
+        }
+        // The first time of these is written down only, in the list of a nearer time.
+        client.replay(&[("HSETEX moved f v 30", "(integer) 1"), ("HSETEX moved f v 1000", "(integer) 0")]);
+        client.replay(&[("HSET for:ever f v", "(integer) 1")]);
+        let scrape = server.scrape();
+        let within = |name: &str, label: &str| scrape.sum_or_zero(name, &format!("within=\"{label}\""));
+        let keys = |label| within("mayfly_shard_forecast_keys", label);
+        assert_eq!((keys("1s"), keys("1m"), keys("1h")), (0.0, 3.0, 9.0), "with {shards} shards");
+        let bytes = |label| within("mayfly_shard_forecast_bytes", label);
+        assert_eq!(bytes("1s"), 0.0);
+        assert!(
+            bytes("1m") >= 3.0 * 20.0 && bytes("1h") > 2.0 * bytes("1m"),
+            "{} {}",
+            bytes("1m"),
+            bytes("1h")
+        );
+    }
+}
+
+#[test]
 fn metrics_count_what_happens() {
     for shards in SHARD_COUNTS {
         let server = Server::start(shards);

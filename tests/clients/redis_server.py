@@ -40,7 +40,8 @@ class RedisServer:
             self.version = about.get("valkey_version", about["redis_version"])
 
     def connect(self, **options) -> redis.Redis:
-        return redis.Redis(unix_socket_path=self._socket, **options)
+        # redis-py gives a reply five seconds; a SAVE on a busy machine may take longer.
+        return redis.Redis(unix_socket_path=self._socket, **{"socket_timeout": 60} | options)
 
     def stop(self) -> None:
         self._process.terminate()

@@ -1,16 +1,18 @@
 //! Starts the real binary, talks to it, looks at it from outside.
 //!
 //! Here: a server process that is killed when its test ends and shows its log when the test fails (`server`), a
-//! small blocking client (`client`), what the server exports (`scrape`), waiting with a bound (`wait`), and seeds
+//! small blocking client (`client`), folders that its data outlives it in (`folder`), what the server exports (`scrape`), waiting with a bound (`wait`), and seeds
 //! that a failing run prints (`seed`).
 
 mod client;
+mod folder;
 mod scrape;
 mod seed;
 mod server;
 mod wait;
 
 pub use client::{Client, encode, encode_line};
+pub use folder::Folder;
 pub use scrape::Scrape;
 pub use seed::Seed;
 pub use server::{Finished, Launch, Server, temporary_file};

@@ -180,9 +180,23 @@ impl Server {
 
     /// Bytes of memory that the process holds now.
     pub fn resident_bytes(&self) -> usize {
+        self.status_bytes("VmRSS:")
+    }
+
+    /// The most bytes of memory that the process has held.
+    pub fn resident_bytes_max(&self) -> usize {
+        self.status_bytes("VmHWM:")
+    }
+
+    /// Files and sockets that the process has open.
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("the server is running").count()
+    }
+
+    fn status_bytes(&self, name: &str) -> usize {
         let path = format!("/proc/{}/status", self.child.id());
         let status = std::fs::read_to_string(path).expect("the server is running");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux tells");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("Linux tells");
         let kilobytes = line.trim().trim_end_matches("kB").trim();
         kilobytes.parse::<usize>().expect("a number") * 1024
     }

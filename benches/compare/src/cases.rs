@@ -125,6 +125,15 @@ pub fn fill_keys(server: &Server, keys: u64) -> Result<()> {
     Ok(())
 }
 
+/// Writes the keys of [`Case::SetAndTtl`] alone.
+pub fn fill_sessions(server: &Server, keys: u64) -> Result<()> {
+    let way = &Case::SetAndTtl.ways(server.program)[0];
+    fill(server.address, &way.operation, 0..keys)?;
+    let held = Asker::connect(server.address)?.ask_integer(&["DBSIZE"])?;
+    ensure!(held == keys, "{} holds {held} keys", server.name);
+    Ok(())
+}
+
 /// SHA-1 of [`SCRIPT`]; [`fill_keys`] checks it.
 const DIGEST: &str = "fba5a1f0fcb3e40f9d27368df010d4117fd6749d";
 

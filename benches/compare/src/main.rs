@@ -39,7 +39,10 @@ use clap::{Args, Parser, Subcommand};
 use fastrand::Rng;
 use serde_json::{Map, Value, json};
 
-use questions::{Common, connections, growth, idle, lag, large, memory, scaling, storm, throughput, tuning};
+use questions::{
+    Common, connections, durability, growth, idle, lag, large, memory, scaling, snapshot, storm, throughput,
+    tuning,
+};
 
 /// Runs Mayfly and its peers side by side under the same load and prints the ratios.
 #[derive(Parser)]
@@ -71,6 +74,10 @@ enum Question {
     Connections(connections::Options),
     /// What an idle server with many keys uses.
     Idle(idle::Options),
+    /// What a log of all changes costs, synced always, once a second or never.
+    Durability(durability::Options),
+    /// What a snapshot costs beside clients, in memory and on the disk; and how long a start takes.
+    Snapshot(snapshot::Options),
     /// What more shards bring and cost.
     Scaling {
         /// Of the shards.
@@ -123,6 +130,8 @@ fn ask(question: &Question, common: &mut Common, random: &mut Rng, record: &mut 
         Question::Large(options) => record.add("large", large::run(common, options)?),
         Question::Connections(options) => record.add("connections", connections::run(common, options)?),
         Question::Idle(options) => record.add("idle", idle::run(common, options)?),
+        Question::Durability(options) => record.add("durability", durability::run(common, options, random)?),
+        Question::Snapshot(options) => add_snapshot(common, options, random, record),
         Question::Scaling { options, slices } => {
             record.add("scaling", scaling::run(common, options, slices, random)?)
         }
@@ -145,7 +154,21 @@ fn everything(
     record.add("storm", storm::run(common, &defaults())?)?;
     record.add("growth", growth::run(common, &defaults())?)?;
     record.add("large", large::run(common, &defaults())?)?;
+    record.add("durability", durability::run(common, &defaults(), random)?)?;
+    add_snapshot(common, &defaults(), random, record)?;
     record.add("scaling", scaling::run(common, &defaults(), slices, random)?)
+}
+
+/// One run answers two questions.
+fn add_snapshot(
+    common: &Common,
+    options: &snapshot::Options,
+    random: &mut Rng,
+    record: &mut Record,
+) -> Result<()> {
+    let [snapshots, starts] = snapshot::run(common, options, random)?;
+    record.add("snapshot", snapshots)?;
+    record.add("restart", starts)
 }
 
 /// The flags of a question as they are if none is given.

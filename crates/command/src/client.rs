@@ -27,6 +27,20 @@ pub struct ClientState {
     pub tracking: Option<Tracking>,
     /// Set by `QUIT` and by errors that end the connection: nothing more is read, replies are still written.
     pub closing: bool,
+    /// Set by a command that has not replied: the process does when this has come to pass.
+    pub awaits: Option<Awaited>,
+}
+
+/// What the process answers a client only when it has come to pass; nothing more is read of the client meanwhile.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Awaited {
+    /// A snapshot: `SAVE`.
+    Snapshot,
+    /// A snapshot and then the end of the process: `SHUTDOWN SAVE`.
+    Shutdown {
+        /// It ends also if the snapshot fails.
+        is_forced: bool,
+    },
 }
 
 impl ClientState {
@@ -40,6 +54,7 @@ impl ClientState {
             reply_mode: ReplyMode::On,
             tracking: None,
             closing: false,
+            awaits: None,
         }
     }
 

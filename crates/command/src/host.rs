@@ -54,12 +54,18 @@ pub trait Host: Send + Sync {
     /// Numbers and facts for `INFO`.
     fn facts(&self) -> HostFacts;
 
-    /// Begins a snapshot of all keys; returns at once.
+    /// Begins a snapshot of all keys; returns at once. Where one of the other kind is under way it follows that one, if
+    /// it may wait.
     ///
     /// # Errors
-    /// The text that refuses it.
-    fn begin_snapshot(&self) -> Result<(), &'static str> {
-        Err("ERR there is no data folder to save to")
+    /// Why it is refused.
+    fn begin_snapshot(&self, _: SnapshotKind, _may_wait: bool) -> Result<Begun, SnapshotRefusal> {
+        Err(SnapshotRefusal::NoFolder)
+    }
+
+    /// Takes back every shutdown that waits for its snapshot; whether there was one.
+    fn abort_shutdown(&self) -> bool {
+        false
     }
 
     /// Begins an orderly shutdown; returns at once.
@@ -73,6 +79,49 @@ pub enum Pause {
     Writes,
     /// All.
     All,
+}
+
+/// What a snapshot was asked for. There is one way to take one; Redis has two, and `INFO` tells them apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SnapshotKind {
+    /// For its own sake: `SAVE`, `BGSAVE`, a `save` point.
+    Save,
+    /// For a log that begins anew behind it: `BGREWRITEAOF`, or the log has grown.
+    Rewrite,
+}
+
+/// What came of asking for a snapshot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Begun {
+    /// It begins.
+    Now,
+    /// It follows the one under way.
+    Later,
+}
+
+/// Why no snapshot is taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SnapshotRefusal {
+    /// There is no folder.
+    NoFolder,
+    /// One of the same kind is under way.
+    Running,
+    /// One of the other kind is under way.
+    OtherRunning,
+}
+
+impl SnapshotRefusal {
+    /// The line that a client reads who wants a snapshot for its own sake.
+    pub const fn line(self) -> &'static str {
+        match self {
+            SnapshotRefusal::NoFolder => "ERR there is no data folder to save to",
+            SnapshotRefusal::Running => "ERR Background save already in progress",
+            SnapshotRefusal::OtherRunning => {
+                "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to \
+                 schedule a BGSAVE whenever possible."
+            }
+        }
+    }
 }
 
 /// What `INFO` says about the process.
@@ -163,8 +212,10 @@ pub struct PersistenceFacts {
     pub is_loading: bool,
     /// The disk takes nothing at the moment.
     pub is_sick: bool,
-    /// A snapshot is under way.
-    pub is_saving: bool,
+    /// The snapshot that is under way.
+    pub running: Option<SnapshotKind>,
+    /// The one that follows it.
+    pub scheduled: Option<SnapshotKind>,
     /// The last snapshot failed.
     pub has_save_failed: bool,
     /// When the last one was finished, in Unix seconds; before the first, when the process started.

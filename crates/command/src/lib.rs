@@ -35,10 +35,12 @@ pub mod tracking;
 pub mod words;
 
 pub use changes::{Change, Changes, Class};
-pub use client::{ClientCard, ClientState, ReplyMode};
+pub use client::{Awaited, ClientCard, ClientState, ReplyMode};
 pub use context::{Data, DataContext, SessionContext, Shards};
 pub use error::{CommandError, Outcome};
-pub use host::{CommandFacts, Host, HostFacts, Pause, PersistenceFacts, ShardFacts};
+pub use host::{
+    Begun, CommandFacts, Host, HostFacts, Pause, PersistenceFacts, ShardFacts, SnapshotKind, SnapshotRefusal,
+};
 pub use recorder::Recorder;
 pub use routing::{Router, ShardId};
 pub use spec::{ChannelKind, Flags, Run, Spec, Step};

@@ -149,6 +149,12 @@ directives! {
             redis "auto-aof-rewrite-percentage";
         /// A log smaller than this is not worth a snapshot by itself.
         log_bytes_min: u64 = 64 * MIB, Kind::Bytes { min: 64 * KIB, max: 1024 * GIB }, redis "auto-aof-rewrite-min-size";
+        /// How much of its keys a shard hands out for a snapshot before it looks at its clients again: 64 KiB take it
+        /// about 100 us. More make a snapshot shorter, less make calls wait less behind a slice. A field is never cut.
+        snapshot_slice_bytes_max: usize = (64 * KIB) as usize, Kind::Bytes { min: 4 * KIB, max: 16 * MIB }, live;
+        /// How long a shard is its clients' alone between two slices of a snapshot. 0: it goes on as soon as nobody
+        /// waits.
+        snapshot_rest_ms: u64 = 1, Kind::Integer { min: 0, max: 1_000, unit: "ms" }, live;
     }
 
     /// What subscribers are told of keys.
@@ -167,6 +173,8 @@ directives! {
         bind: IpAddr = LOCALHOST, Kind::Address;
         /// The TCP port for the collector. 0 takes any free one; the log names it.
         port: u16 = 9121, Kind::Port, flag "metrics-port";
+        /// Whether GET / shows a page that draws the metrics in a browser. It only reads.
+        status_page: bool = true, Kind::Flag;
     }
 
     /// What is written to standard error.

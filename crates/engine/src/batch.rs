@@ -1,7 +1,7 @@
 //! What travels between sessions and shards.
 
 use bytes::Bytes;
-use mayfly_command::{Command, ShardId, Words};
+use mayfly_command::{Awaited, Command, ShardId, Words};
 use mayfly_resp::{Protocol, Span};
 use mayfly_store::Keyspace;
 
@@ -147,6 +147,11 @@ impl Replies {
     }
 }
 
+/// The lane of what the process answers, in a session beside so many shards.
+pub fn process_lane(shards: u16) -> u16 {
+    shards + 3
+}
+
 /// What a session wants delivered.
 #[derive(Debug)]
 pub enum Outgoing {
@@ -167,6 +172,8 @@ pub enum Outgoing {
     },
     /// To every client that monitors: lines to read.
     Monitored(Bytes),
+    /// To the process: answer the client when this has come to pass, on the lane of [`process_lane`].
+    Await(Awaited),
 }
 
 /// What a shard is asked to do. `A` is an address that replies are sent to.

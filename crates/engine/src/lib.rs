@@ -48,7 +48,7 @@ mod tally;
 mod tracking;
 mod transaction;
 
-pub use batch::{Batch, Call, CallKind, Effect, Joint, Outgoing, Replies, Work};
+pub use batch::{Batch, Call, CallKind, Effect, Joint, Outgoing, Replies, Work, process_lane};
 pub use counters::{CommandCounters, Counter, ERROR_CODES, ThreadCounters};
 pub use door::Door;
 pub use events::{EventClasses, SharedEventClasses};

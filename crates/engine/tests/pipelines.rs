@@ -114,6 +114,7 @@ impl Fixture {
             Outgoing::Unwatch(..)
             | Outgoing::Unsubscribe(_)
             | Outgoing::Monitor { .. }
+            | Outgoing::Await(_)
             | Outgoing::Monitored(_) => (true, Reverse(ShardId(0))),
         });
         for delivery in sent {
@@ -126,7 +127,7 @@ impl Fixture {
                     self.accept(shards[0], Work::Unwatch(shards, client, flag));
                 }
                 Outgoing::Unsubscribe(client) => self.accept(ShardId(0), Work::Unsubscribe(client)),
-                Outgoing::Monitor { .. } => {}
+                Outgoing::Monitor { .. } | Outgoing::Await(_) => {}
                 Outgoing::Monitored(lines) => self.session.observe(&lines),
             }
         }

@@ -106,7 +106,7 @@ impl Connection {
                 self.idle_watch = Some(context.run_later(Duration::from_millis(left), Self::watch_idleness));
             }
             // It is not the client that is silent.
-            _ if self.wire.borrow().held_until().is_some() => {
+            _ if self.wire.borrow().is_held() => {
                 self.idle_watch = Some(context.run_later(Duration::from_secs(timeout), Self::watch_idleness));
             }
             _ => context.stop(),

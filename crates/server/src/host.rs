@@ -1,15 +1,17 @@
 //! The process as commands and metrics see it: config, clients, counters, clock, shutdown.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{
     AtomicU16, AtomicU64,
-    Ordering::{AcqRel, Acquire, Relaxed, Release},
+    Ordering::{Acquire, Relaxed, Release},
 };
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use mayfly_command::{
-    ClientCard, CommandFacts, CommandId, Host, HostFacts, Pause, PersistenceFacts, ShardFacts, Table,
+    Begun, ClientCard, CommandFacts, CommandId, Host, HostFacts, Pause, PersistenceFacts, ShardFacts,
+    SnapshotKind, SnapshotRefusal, Table,
 };
 use mayfly_config::{
     Config, Directive, FsyncPolicy, Loaded, PersistenceConfig, Place, SetError, Source, rewrite,
@@ -22,11 +24,11 @@ use crate::SetLogLevel;
 use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::config_file;
-use crate::durability::Queue;
-use crate::inbox::ShardPeer;
+use crate::durability::{self, Queue, Waiter};
+use crate::inbox::{ClientAddress, ShardPeer};
 use crate::monitors::Monitors;
 use crate::sampler::Samples;
-use crate::shard::{AskForSnapshot, Disconnect, Resume, WatchIdleness};
+use crate::shard::{Answer, AskForSnapshot, Disconnect, Resume, WatchIdleness};
 use crate::system;
 
 /// The process that everything runs in; shared by all threads.
@@ -256,15 +258,17 @@ impl Host for ServerHost {
         facts
     }
 
-    fn begin_snapshot(&self) -> Result<(), &'static str> {
-        let queue = self.queue.as_ref().ok_or("ERR there is no data folder to save to")?;
-        let first = self.shards.get().and_then(|shards| shards.first());
-        if let Some(first) = first
-            && !queue.is_saving.swap(true, AcqRel)
-        {
-            first.address.do_send(AskForSnapshot);
+    fn begin_snapshot(&self, kind: SnapshotKind, may_wait: bool) -> Result<Begun, SnapshotRefusal> {
+        let queue = self.queue.as_ref().ok_or(SnapshotRefusal::NoFolder)?;
+        let begun = queue.snapshots.ask(kind, may_wait)?;
+        if begun == Begun::Now {
+            self.ask_for_snapshot();
         }
-        Ok(())
+        Ok(begun)
+    }
+
+    fn abort_shutdown(&self) -> bool {
+        self.queue.as_ref().is_some_and(|queue| durability::abort_shutdown(self, queue))
     }
 
     fn shutdown(&self) {
@@ -273,6 +277,33 @@ impl Host for ServerHost {
 }
 
 impl ServerHost {
+    /// Begins a snapshot on behalf of a client that waits for it.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn begin_snapshot_for(&self, waiter: Waiter) -> Result<(), SnapshotRefusal> {
+        let queue = self.queue.as_ref().ok_or(SnapshotRefusal::NoFolder)?;
+        if queue.snapshots.ask_for(waiter)? == Begun::Now {
+            self.ask_for_snapshot();
+        }
+        Ok(())
+    }
+
+    /// Has the shards begin a snapshot.
+    pub fn ask_for_snapshot(&self) {
+        if let Some(first) = self.shards.get().and_then(|shards| shards.first()) {
+            first.address.do_send(AskForSnapshot);
+        }
+    }
+
+    /// Answers a client that waits for the process with an encoded line, or with nothing.
+    pub fn answer(&self, to: ClientAddress, line: impl Into<Cow<'static, str>>) {
+        let shard = self.shards.get().and_then(|shards| shards.get(to.thread.index()));
+        if let Some(shard) = shard {
+            shard.address.do_send(Answer { client: to.client, line: line.into() });
+        }
+    }
+
     fn set_since_start(&self) -> MutexGuard<'_, BTreeMap<&'static str, &'static Directive>> {
         self.set_since_start.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -298,7 +329,8 @@ impl ServerHost {
                 is_enabled: self.queue.is_some(),
                 is_loading: self.door.is_loading(),
                 is_sick: self.door.refuses_writes(),
-                is_saving: self.queue.as_ref().is_some_and(|queue| queue.is_saving.load(Acquire)),
+                running: self.queue.as_ref().and_then(|queue| queue.snapshots.running()),
+                scheduled: self.queue.as_ref().and_then(|queue| queue.snapshots.scheduled()),
                 has_save_failed: self.queue.as_ref().is_some_and(|queue| queue.has_save_failed.load(Relaxed)),
                 last_save_seconds: match &self.queue {
                     Some(queue) => queue.last_save_seconds.load(Relaxed).max(self.started_seconds),

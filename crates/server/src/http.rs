@@ -1,4 +1,4 @@
-//! The endpoint for operators: `GET /metrics` for Prometheus, `GET /healthz` for probes.
+//! The endpoint for operators: `GET /metrics` for Prometheus, `GET /healthz` for probes, `GET /` for people.
 
 use std::sync::Arc;
 
@@ -9,16 +9,19 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 
 use crate::metrics::exporter::Exporter;
+use crate::status;
 
 /// The media type of Prometheus' text format.
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Answers requests on `listener` until it is dropped.
-pub async fn serve(listener: tokio::net::TcpListener, exporter: Arc<Exporter>) {
-    let routes = Router::new()
-        .route("/metrics", get(metrics))
-        .route("/healthz", get(|| async { "ok\n" }))
-        .with_state(exporter);
+/// Answers requests on `listener` until it is dropped, for the status page only where there is one.
+pub async fn serve(listener: tokio::net::TcpListener, exporter: Arc<Exporter>, has_status_page: bool) {
+    let mut routes =
+        Router::new().route("/metrics", get(metrics)).route("/healthz", get(|| async { "ok\n" }));
+    if has_status_page {
+        routes = routes.route("/", get(status::page));
+    }
+    let routes = routes.with_state(exporter);
     if let Err(error) = axum::serve(listener, routes).await {
         tracing::error!(%error, "the metrics endpoint has stopped");
     }

@@ -38,6 +38,7 @@ mod sampler;
 mod settings;
 mod shard;
 mod shutdown;
+mod status;
 mod system;
 mod thread;
 mod turn;
@@ -114,7 +115,8 @@ pub fn run(loaded: Loaded, set_log_level: SetLogLevel) -> Result<(), StartError>
                 tracing::info!(%address, "serving /metrics and /healthz");
             }
             let exporter = Arc::new(Exporter::new(Arc::clone(&host), peers.clone()));
-            actix_rt::spawn(http::serve(listener, exporter));
+            let has_status_page = host.loaded.config.metrics.status_page;
+            actix_rt::spawn(http::serve(listener, exporter, has_status_page));
         }
         actix_rt::spawn(sampler::sample(Arc::clone(&host)));
         warn_if_open(&host.loaded);

@@ -1,5 +1,6 @@
 //! The actor of one shard: a thin shell that takes messages off the mailbox and turns the wheel in time.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -71,6 +72,16 @@ pub struct TakeSnapshot {
     pub generation: u64,
     /// How often databases had changed places before it was begun.
     pub swaps: u64,
+}
+
+/// The process answers a client of this thread that waits for it, with an encoded line, or with nothing.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Answer {
+    /// Number of the client.
+    pub client: u64,
+    /// What it reads.
+    pub line: Cow<'static, str>,
 }
 
 /// A look at what the shard holds and measured, for metrics.
@@ -246,6 +257,14 @@ impl Handler<TakeSnapshot> for ShardActor {
 
     fn handle(&mut self, TakeSnapshot { generation, swaps }: TakeSnapshot, _: &mut Self::Context) {
         actix_rt::spawn(durability::hand_out(Rc::clone(&self.thread), generation, swaps));
+    }
+}
+
+impl Handler<Answer> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, Answer { client, line }: Answer, _: &mut Self::Context) {
+        self.thread.answer(client, &line);
     }
 }
 

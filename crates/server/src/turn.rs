@@ -22,10 +22,10 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Poll, Waker};
 
 use mayfly_command::ShardId;
-use mayfly_engine::{Effect, Outgoing, Push, Redirect, Replies, Work};
+use mayfly_engine::{Effect, Outgoing, Push, Redirect, Replies, Work, process_lane};
 
 use crate::clock::Clock;
-use crate::durability::Held;
+use crate::durability::{Held, Waiter};
 use crate::inbox::{ClientAddress, Inbox, Parcel};
 use crate::thread::Thread;
 use crate::wire::Wire;
@@ -130,8 +130,24 @@ impl Thread {
             }
             Outgoing::Monitor { client, begins: false } => self.host.monitors.remove(client),
             Outgoing::Monitored(lines) => self.host.monitors.show(&lines),
+            Outgoing::Await(awaited) => {
+                // Not at once: the client's wire is at work.
+                if let Err(refusal) = self.host.begin_snapshot_for(Waiter { client: address, awaited }) {
+                    self.host.answer(address, format!("-{}\r\n", refusal.line()));
+                }
+            }
         }
         self.await_end();
+    }
+
+    /// Hands a client what the process answers.
+    pub fn answer(&self, client: u64, line: &str) {
+        if let Some(error) = line.strip_prefix('-') {
+            self.counters.error(error.trim_end().as_bytes());
+        }
+        let lane = process_lane(self.router.shards());
+        let replies = Replies { lane, bytes: line.into(), ends: vec![line.len()], ..Replies::default() };
+        self.hand_replies(client, Box::new(replies));
     }
 
     /// Has a wire written to at the end of this turn.

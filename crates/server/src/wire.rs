@@ -250,6 +250,11 @@ impl Wire {
         self.session.held_until()
     }
 
+    /// Whether the client waits for the process, and not the other way round.
+    pub fn is_held(&self) -> bool {
+        self.held_until().is_some() || self.session.is_awaiting()
+    }
+
     /// What the shards are to forget now that the client has gone.
     pub fn farewell(&mut self) -> Vec<Outgoing> {
         self.session.farewell()
@@ -322,11 +327,13 @@ impl Wire {
     }
 
     /// Makes room for the request at hand and for the next read. Small reads share a buffer as long as it lasts:
-    /// their requests lie in it until the end of the turn, and a fresh one for every read would be costly.
+    /// their requests lie in it until the end of the turn, and a fresh one for every read would be costly. What a large
+    /// request will need is asked for only when there is no room: growing touches all of a buffer's memory, also what
+    /// a slow client has not sent.
     fn make_room(&self, input: &mut BytesMut) {
         let read_bytes_max = self.read_bytes_max();
         let room = input.capacity() - input.len();
-        if room < self.session.bytes_wanted().max(read_bytes_max / READS_A_BUFFER) {
+        if room < read_bytes_max / READS_A_BUFFER {
             input.reserve(self.session.bytes_wanted().max(read_bytes_max));
         }
     }

@@ -46,7 +46,8 @@ impl Samples {
         self.cpu_micros.last_mut().expect("a process has begun").push(cpu_micros);
     }
 
-    fn rate(&self) -> f64 {
+    /// The median.
+    pub fn rate(&self) -> f64 {
         median(&mut self.rates.concat())
     }
 }
@@ -164,7 +165,8 @@ fn result(point: &Point, own: &Samples, ratios: &[(Program, Ratio)], seed: u64) 
     })
 }
 
-fn estimate(estimate: Estimate) -> Value {
+/// An estimate for programs.
+pub fn estimate(estimate: Estimate) -> Value {
     json!({ "median": estimate.value, "low": estimate.low, "high": estimate.high })
 }
 

@@ -2,17 +2,19 @@
 //!
 //! * [`throughput`] compares side by side, in short slices in random order, because a machine that others use too
 //!   changes from second to second: the ratio of two neighbouring slices says more than two long runs.
-//!   [`tuning`] and [`scaling`] are the same with other servers; [`comparison`] says what the slices say.
+//!   [`tuning`], [`scaling`] and [`durability`] are the same with other servers; [`comparison`] says what the slices say.
 //! * All others treat one server after the other, each with the machine to itself.
 
 pub mod comparison;
 pub mod connections;
+pub mod durability;
 pub mod growth;
 pub mod idle;
 pub mod lag;
 pub mod large;
 pub mod memory;
 pub mod scaling;
+pub mod snapshot;
 pub mod storm;
 pub mod throughput;
 pub mod tuning;

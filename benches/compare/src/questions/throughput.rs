@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use super::Common;
 use super::comparison::{self, Samples};
-use crate::cases::{Case, Way, fill_keys};
+use crate::cases::{Case, Way, fill_keys, fill_sessions};
 use crate::load::{Keys, Load, latencies};
 use crate::servers::process::allow_connections;
 use crate::servers::{Recipe, Server};
@@ -55,6 +55,26 @@ pub struct Options {
     /// How long every server is active for one row of the table, in seconds.
     #[arg(long, value_name = "S", default_value_t = 8.0)]
     pub active: f64,
+    /// What other questions ask for in another manner.
+    #[arg(skip)]
+    pub manner: Manner,
+}
+
+/// How slices are measured where the question is another.
+#[derive(Clone, Copy)]
+pub struct Manner {
+    /// Only keys of [`Case::SetAndTtl`] are written, and every program is asked in the first of its ways.
+    pub is_set_and_ttl_only: bool,
+    /// Slices before the first that counts, in every process.
+    pub warm_up_rounds: usize,
+    /// From the last reply to the reading of the server's CPU: what a thread has used counts once it sleeps.
+    pub settle: Duration,
+}
+
+impl Default for Manner {
+    fn default() -> Self {
+        Manner { is_set_and_ttl_only: false, warm_up_rounds: 3, settle: Duration::from_micros(300) }
+    }
 }
 
 impl Options {
@@ -71,7 +91,8 @@ impl Options {
         }
     }
 
-    fn rounds_per_process(&self) -> usize {
+    /// Slices of each process at each point.
+    pub fn rounds_per_process(&self) -> usize {
         let slices = self.active * 1e3 / self.slice as f64;
         (slices / self.processes as f64).ceil().max(1.0) as usize
     }
@@ -95,11 +116,6 @@ impl Options {
 
 /// At other numbers of connections the kernel is the cost, so few cases say all.
 const CASES_OF_OTHER_CONNECTIONS: [Case; 4] = [Case::Ping, Case::SetAndTtl, Case::Hset, Case::Hget];
-/// Slices before the first that counts, in every process.
-const WARM_UP_ROUNDS: usize = 3;
-
-/// From the last reply to the reading of the server's CPU: what a thread has used counts once it sleeps.
-const CPU_SETTLE: Duration = Duration::from_micros(300);
 
 /// One row of the table for every server.
 #[derive(Clone, Copy, Debug)]
@@ -170,7 +186,8 @@ struct Contender {
 impl Field {
     fn start(recipes: &[Recipe], options: &Options) -> Result<Self> {
         let servers: Vec<Server> = recipes.iter().map(Server::start).collect::<Result<_>>()?;
-        servers.iter().try_for_each(|server| fill_keys(server, options.keys))?;
+        let fill = if options.manner.is_set_and_ttl_only { fill_sessions } else { fill_keys };
+        servers.iter().try_for_each(|server| fill(server, options.keys))?;
         let loads = Field::connect(&servers, options.connections)?;
         Ok(Field { servers, loads })
     }
@@ -191,9 +208,11 @@ impl Field {
             false => Field::connect(&self.servers, point.connections)?,
         };
         let loads = if others.is_empty() { &mut self.loads } else { &mut others };
+        let ways_max = if options.manner.is_set_and_ttl_only { 1 } else { usize::MAX };
         let contenders: Vec<Contender> = (self.servers.iter().enumerate())
             .flat_map(|(server, of)| {
-                point.case.ways(of.program).into_iter().map(move |way| Contender { server, way })
+                let ways = point.case.ways(of.program).into_iter().take(ways_max);
+                ways.map(move |way| Contender { server, way })
             })
             .collect();
         if samples.is_empty() {
@@ -205,17 +224,16 @@ impl Field {
         samples.iter_mut().for_each(Samples::begin_process);
         let mut order: Vec<usize> = (0..contenders.len()).collect();
         let mut warm_up = latencies();
-        for round in 0..WARM_UP_ROUNDS + options.rounds_per_process() {
+        for round in 0..options.manner.warm_up_rounds + options.rounds_per_process() {
             random.shuffle(&mut order);
             for &index in &order {
                 let Contender { server, way } = &contenders[index];
                 let (server, load) = (&self.servers[*server], &mut loads[*server]);
                 let samples = &mut samples[index];
-                let counts = round >= WARM_UP_ROUNDS;
+                let counts = round >= options.manner.warm_up_rounds;
                 let times = if counts { &mut samples.latencies } else { &mut warm_up };
                 let keys = Keys::Random(random, options.keys);
-                let length = Duration::from_millis(options.slice);
-                let (rate, cpu) = slice(server, load, way, point.pipeline, keys, length, times)
+                let (rate, cpu) = slice(server, load, way, point.pipeline, keys, options, times)
                     .with_context(|| format!("{}: {} by {}", server.name, point.case.name(), way.name))?;
                 if counts {
                     samples.add(rate, cpu);
@@ -233,12 +251,13 @@ fn slice(
     way: &Way,
     pipeline: usize,
     keys: Keys<'_>,
-    length: Duration,
+    options: &Options,
     latencies: &mut Histogram<u64>,
 ) -> Result<(f64, f64)> {
     let before = server.cpu()?;
+    let length = Duration::from_millis(options.slice);
     let work = load.run(&way.operation, pipeline, keys, Some(length), latencies)?;
-    std::thread::sleep(CPU_SETTLE);
+    std::thread::sleep(options.manner.settle);
     let cpu = server.cpu()? - before;
     ensure!(work.operations > 0, "nothing was answered");
     let operations = work.operations as f64;

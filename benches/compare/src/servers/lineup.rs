@@ -36,7 +36,7 @@ pub struct Lineup {
 impl Lineup {
     /// Redis first, then the others that were named.
     pub fn peers(&self) -> Result<Vec<Recipe>> {
-        let mut peers = vec![Recipe::new(Program::Redis, &self.redis)?];
+        let mut peers = vec![self.redis()?];
         if let Some(path) = &self.valkey {
             let valkey = Recipe::new(Program::Valkey, path)?;
             peers.push(match &self.valkey_preload {
@@ -51,6 +51,12 @@ impl Lineup {
             peer.threads = self.threads_of(peer.program).unwrap_or(1);
         }
         Ok(peers)
+    }
+
+    /// The peer that every ratio is about.
+    pub fn redis(&self) -> Result<Recipe> {
+        let redis = Recipe::new(Program::Redis, &self.redis)?;
+        Ok(redis.with_threads(self.threads_of(Program::Redis).unwrap_or(1)))
     }
 
     /// One Mayfly for each number of shards.

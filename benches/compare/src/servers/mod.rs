@@ -1,30 +1,37 @@
 //! The processes that are compared: started fresh, measured from outside, ended when dropped.
 //!
 //! [`recipes`] says how each program is started, [`lineup`] which take part, [`process`] reads what the kernel
-//! counted, [`scrape`] what Mayfly says of itself; [`echo`] is the ceiling, [`asker`] a connection for questions.
+//! counted, [`scrape`] what Mayfly says of itself; [`persistence`] is what they keep on the disk, [`echo`] the ceiling,
+//! [`asker`] a connection for questions.
 
 mod asker;
 pub mod echo;
 pub mod lineup;
+pub mod persistence;
 pub mod process;
 mod recipes;
 mod scrape;
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 pub use asker::Asker;
+pub use persistence::Persistence;
 use process::ProcessorClock;
 pub use recipes::{Program, Recipe};
 pub use scrape::{Scrape, quantile_bound};
 
 /// How long a server may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long it may take to read back what it has kept.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(1_200);
 /// How often a port is tried that another process may have taken meanwhile.
 const ATTEMPTS: usize = 5;
 
@@ -49,36 +56,66 @@ impl Server {
     /// Starts a fresh process and waits until it answers.
     pub fn start(recipe: &Recipe) -> Result<Server> {
         for _ in 0..ATTEMPTS {
-            // Not every program takes port 0.
-            let address = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?;
+            let address = free_address()?;
             let directory = format!("mayfly-compare-{}-{}", std::process::id(), address.port());
             let directory = std::env::temp_dir().join(directory);
             std::fs::create_dir_all(&directory)?;
-            let mut command = recipe.command(address.port(), &directory)?;
-            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            match recipe.program {
-                Program::Mayfly => command.stderr(Stdio::piped()),
-                Program::Echo => command.stdout(Stdio::piped()),
-                _ => &mut command,
-            };
-            let child = command.spawn().with_context(|| format!("cannot start {}", recipe.label()))?;
-            let clock = ProcessorClock::of(child.id())?;
-            let mut server = Server {
-                program: recipe.program,
-                threads: recipe.threads,
-                name: recipe.label(),
-                address,
-                metrics: None,
-                clock,
-                child,
-                directory,
-            };
+            let mut server = Server::spawn(recipe, address, directory)?;
             server.read_addresses()?;
-            if server.wait_until_it_answers()? {
+            if server.wait_until_it_answers(START_TIMEOUT)? {
                 return Ok(server);
             }
         }
         bail!("{} found no free port in {ATTEMPTS} attempts", recipe.label())
+    }
+
+    /// Stops it as an operator does, and starts it again with what it has kept; says how long it took from the start of
+    /// the process until it answered, and was not loading any more.
+    pub fn restart(mut self, recipe: &Recipe) -> Result<(Server, Duration)> {
+        kill(self.pid()?, Signal::SIGTERM)?;
+        let ended = self.child.wait()?;
+        ensure!(ended.success(), "{} ended with {ended}", self.name);
+        let directory = std::mem::take(&mut self.directory);
+        let start = Instant::now();
+        let mut server = Server::spawn(recipe, free_address()?, directory)?;
+        server.read_addresses()?;
+        ensure!(server.wait_until_it_answers(LOAD_TIMEOUT)?, "{} ended while it loaded", recipe.label());
+        Ok((server, start.elapsed()))
+    }
+
+    fn spawn(recipe: &Recipe, address: SocketAddr, directory: PathBuf) -> Result<Server> {
+        let mut command = recipe.command(address.port(), &directory)?;
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        match recipe.program {
+            Program::Mayfly => command.stderr(Stdio::piped()),
+            Program::Echo => command.stdout(Stdio::piped()),
+            _ => &mut command,
+        };
+        let child = command.spawn().with_context(|| format!("cannot start {}", recipe.label()))?;
+        Ok(Server {
+            program: recipe.program,
+            threads: recipe.threads,
+            name: recipe.label(),
+            address,
+            metrics: None,
+            clock: ProcessorClock::of(child.id())?,
+            child,
+            directory,
+        })
+    }
+
+    /// The folder that it runs in and keeps its data in.
+    pub fn folder(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Its process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn pid(&self) -> Result<Pid> {
+        Ok(Pid::from_raw(i32::try_from(self.child.id())?))
     }
 
     /// Processor time that all its threads have used.
@@ -155,9 +192,9 @@ impl Server {
     }
 
     /// False if it ended instead.
-    fn wait_until_it_answers(&mut self) -> Result<bool> {
+    fn wait_until_it_answers(&mut self, timeout: Duration) -> Result<bool> {
         let start = Instant::now();
-        while start.elapsed() < START_TIMEOUT {
+        while start.elapsed() < timeout {
             if self.child.try_wait()?.is_some() {
                 return Ok(false);
             }
@@ -166,7 +203,7 @@ impl Server {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        bail!("{}: no answer within {START_TIMEOUT:?}", self.name)
+        bail!("{}: no answer within {timeout:?}", self.name)
     }
 }
 
@@ -175,6 +212,14 @@ impl Drop for Server {
         // It may have ended already; there is nothing of it to keep.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.directory);
+        // Without a directory it has handed that over to the process after it.
+        if !self.directory.as_os_str().is_empty() {
+            let _ = std::fs::remove_dir_all(&self.directory);
+        }
     }
+}
+
+/// Not every program takes port 0.
+fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)
 }

@@ -30,13 +30,39 @@ impl ProcessorClock {
 
 /// Bytes of memory that a process holds, `VmRSS`.
 pub fn resident_bytes(process: u32) -> Result<u64> {
-    resident_in(&std::fs::read_to_string(format!("/proc/{process}/status"))?)
+    bytes_in("VmRSS:", &status(process)?)
 }
 
-fn resident_in(status: &str) -> Result<u64> {
-    let line =
-        status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS in the status")?;
-    let kibibytes = line.trim().strip_suffix(" kB").with_context(|| format!("VmRSS is {line:?}"))?;
+/// The most that a process has held so far, `VmHWM`.
+pub fn resident_bytes_max(process: u32) -> Result<u64> {
+    bytes_in("VmHWM:", &status(process)?)
+}
+
+/// Bytes of memory that a process and its children hold together, what they share counted once: the sum of their `Pss`.
+///
+/// The kernel walks all pages for it, which takes processor time and holds the process up where it asks for memory.
+pub fn shared_out_bytes(process: u32) -> Result<u64> {
+    let children = std::fs::read_to_string(format!("/proc/{process}/task/{process}/children"))?;
+    let mut bytes = pss(process)?;
+    for child in children.split_whitespace() {
+        // It may have ended meanwhile.
+        bytes += pss(child.parse()?).unwrap_or(0);
+    }
+    Ok(bytes)
+}
+
+fn pss(process: u32) -> Result<u64> {
+    bytes_in("Pss:", &std::fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?)
+}
+
+fn status(process: u32) -> Result<String> {
+    Ok(std::fs::read_to_string(format!("/proc/{process}/status"))?)
+}
+
+fn bytes_in(name: &str, status: &str) -> Result<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let line = line.with_context(|| format!("no {name} in the status"))?;
+    let kibibytes = line.trim().strip_suffix(" kB").with_context(|| format!("{name} is {line:?}"))?;
     Ok(kibibytes.trim().parse::<u64>()? * 1024)
 }
 
@@ -64,7 +90,7 @@ mod tests {
 
     use nix::time::{ClockId, clock_gettime};
 
-    use super::{ProcessorClock, resident_bytes, resident_in};
+    use super::{ProcessorClock, bytes_in, resident_bytes, resident_bytes_max, shared_out_bytes};
 
     #[test]
     fn processor_time_of_all_threads_counts_also_when_they_have_ended() {
@@ -80,9 +106,13 @@ mod tests {
 
     #[test]
     fn resident_memory_is_read_in_bytes() {
-        assert_eq!(resident_in("VmPeak:\t 9 kB\nVmRSS:\t    5120 kB\nThreads:\t2\n").unwrap(), 5120 * 1024);
-        assert!(resident_in("VmPeak: 9 kB").is_err());
+        let status = "VmPeak:\t 9 kB\nVmRSS:\t    5120 kB\nThreads:\t2\n";
+        assert_eq!(bytes_in("VmRSS:", status).unwrap(), 5120 * 1024);
+        assert!(bytes_in("VmRSS:", "VmPeak: 9 kB").is_err());
         let held = vec![1_u8; 32 << 20];
-        assert!(resident_bytes(std::process::id()).unwrap() > 32 << 20, "{}", held.len());
+        let own = std::process::id();
+        for bytes in [resident_bytes(own), resident_bytes_max(own), shared_out_bytes(own)] {
+            assert!(bytes.unwrap() > 32 << 20, "{}", held.len());
+        }
     }
 }

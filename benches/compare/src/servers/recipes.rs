@@ -1,10 +1,12 @@
-//! How each program is started: its path, its threads, and what turns its persistence off.
+//! How each program is started: its path, its threads, what it keeps on the disk.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
+
+use super::Persistence;
 
 /// More connections than any question opens.
 const CONNECTIONS_MAX: &str = "12000";
@@ -35,6 +37,8 @@ pub struct Recipe {
     pub events: bool,
     /// The processors it may run on, as `taskset` takes them; `None` for all.
     pub processors: Option<String>,
+    /// What it keeps on the disk.
+    pub persistence: Persistence,
     path: PathBuf,
     preload: Option<PathBuf>,
     version: String,
@@ -66,6 +70,7 @@ impl Recipe {
             threads: 1,
             events: false,
             processors: None,
+            persistence: Persistence::Without,
             path: path.to_owned(),
             preload: None,
             version,
@@ -85,6 +90,11 @@ impl Recipe {
     /// The same on some of the processors.
     pub fn on_processors(&self, processors: String) -> Self {
         Recipe { processors: Some(processors), ..self.clone() }
+    }
+
+    /// The same with something to keep on the disk.
+    pub fn keeping(&self, persistence: Persistence) -> Self {
+        Recipe { persistence, ..self.clone() }
     }
 
     /// The same with a library loaded before its own, which is how an allocator is changed.
@@ -121,17 +131,20 @@ impl Recipe {
             command.env("LD_PRELOAD", library);
         }
         let threads = self.threads.to_string();
+        self.persistence.check(self.program)?;
         match self.program {
             Program::Mayfly => {
                 command.args(["--port", "0", "--metrics-port", "0", "--shards", &threads]);
                 command.env("MAYFLY_SERVER__CONNECTIONS_MAX", CONNECTIONS_MAX);
+                self.persistence.tell_mayfly(&mut command, directory);
                 if self.events {
                     command.env("MAYFLY_EVENTS__NOTIFY", "Ex");
                 }
             }
             Program::Redis | Program::Valkey => {
                 command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--daemonize", "no"]);
-                command.args(["--save", "", "--appendonly", "no", "--maxclients", CONNECTIONS_MAX]);
+                command.args(["--maxclients", CONNECTIONS_MAX]);
+                self.persistence.tell_redis(&mut command);
                 command.args(["--io-threads", &threads, "--notify-keyspace-events", self.events_letters()]);
                 command.current_dir(directory);
             }

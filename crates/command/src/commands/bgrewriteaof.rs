@@ -1,8 +1,8 @@
 //! `BGREWRITEAOF`
 
-
 use crate::context::SessionContext;
 use crate::error::{CommandError, Outcome};
+use crate::host::{Begun, SnapshotKind, SnapshotRefusal};
 use crate::spec::{Flags, Group, Run, Spec};
 use crate::words::Words;
 
@@ -12,17 +12,22 @@ pub static SPEC: Spec = Spec {
     group: Group::Server,
     arity: 1,
     flags: Flags::ADMIN.and(Flags::NOSCRIPT),
-    
     run: Run::Session(run),
     ..Spec::BLANK
 };
 
 fn run(context: &mut SessionContext<'_>, _: Words<'_>) -> Outcome {
-    if context.host.facts().persistence.is_saving {
-        return Err(CommandError::fixed("ERR Background append only file rewriting already in progress"));
+    let may_wait = true;
+    match context.host.begin_snapshot(SnapshotKind::Rewrite, may_wait) {
+        Ok(Begun::Now) => context.reply.simple("Background append only file rewriting started"),
+        Ok(Begun::Later) => context.reply.simple("Background append only file rewriting scheduled"),
+        Err(SnapshotRefusal::NoFolder) => {
+            return Err(CommandError::fixed(SnapshotRefusal::NoFolder.line()));
+        }
+        Err(_) => {
+            return Err(CommandError::fixed("ERR Background append only file rewriting already in progress"));
+        }
     }
-    context.host.begin_snapshot().map_err(CommandError::fixed)?;
-    context.reply.simple("Background append only file rewriting started");
     Ok(())
 }
 

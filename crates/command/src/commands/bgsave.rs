@@ -3,6 +3,7 @@
 use crate::argument::Argument;
 use crate::context::SessionContext;
 use crate::error::{CommandError, Outcome};
+use crate::host::{Begun, SnapshotKind};
 use crate::spec::{Flags, Group, Run, Spec};
 use crate::words::{Words, is};
 
@@ -21,11 +22,12 @@ fn run(context: &mut SessionContext<'_>, words: Words<'_>) -> Outcome {
     if words.len() > 2 || words.get(1).is_some_and(|option| !is(option, "schedule")) {
         return Err(CommandError::Syntax);
     }
-    if context.host.facts().persistence.is_saving {
-        return Err(CommandError::fixed("ERR Background save already in progress"));
+    let may_wait = words.len() == 2;
+    let begun = context.host.begin_snapshot(SnapshotKind::Save, may_wait);
+    match begun.map_err(|refusal| CommandError::fixed(refusal.line()))? {
+        Begun::Now => context.reply.simple("Background saving started"),
+        Begun::Later => context.reply.simple("Background saving scheduled"),
     }
-    context.host.begin_snapshot().map_err(CommandError::fixed)?;
-    context.reply.simple("Background saving started");
     Ok(())
 }
 

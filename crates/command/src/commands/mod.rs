@@ -100,6 +100,7 @@ commands! {
     debug,
     lolwut,
     bgsave,
+    save,
     bgrewriteaof,
     lastsave,
     shutdown,

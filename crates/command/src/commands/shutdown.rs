@@ -1,9 +1,12 @@
 //! `SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]`
 //!
-//! Nothing is written to disk, so a plain `SHUTDOWN` and `NOSAVE` are the same, as in a Redis with `save ""`.
-//! `SAVE` asks for what cannot be done and is refused like a save that failed; `FORCE` overrides that.
+//! The log has all changes, and a stop brings it to the disk in any case. So a plain `SHUTDOWN` and `NOSAVE` are the
+//! same; `SAVE` takes a snapshot first, which makes the next start short. If that fails the process goes on, unless
+//! `FORCE` is said; so it does without a data folder, where nothing can be saved. `ABORT` takes back a shutdown that
+//! waits for its snapshot. While the folder is loaded there is nothing to save, as in Redis.
 
 use crate::argument::Argument;
+use crate::client::Awaited;
 use crate::context::SessionContext;
 use crate::error::{CommandError, Outcome};
 use crate::spec::{Flags, Group, Run, Spec};
@@ -54,9 +57,18 @@ fn run(context: &mut SessionContext<'_>, words: Words<'_>) -> Outcome {
         return Err(CommandError::Syntax);
     }
     if abort {
-        return Err(NONE_IN_PROGRESS);
+        if !context.host.abort_shutdown() {
+            return Err(NONE_IN_PROGRESS);
+        }
+        context.reply.ok();
+        return Ok(());
     }
-    if save && !force {
+    let persistence = context.host.facts().persistence;
+    if save && persistence.is_enabled && !persistence.is_loading {
+        context.client.awaits = Some(Awaited::Shutdown { is_forced: force });
+        return Ok(());
+    }
+    if save && !force && !persistence.is_enabled {
         return Err(NOT_SAVED);
     }
     context.host.shutdown();

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use mayfly_command::{Command, ReplyMode, Run, ShardId, Step, Words};
+use mayfly_command::{Command, Flags, ReplyMode, Run, ShardId, Step, Words};
 use mayfly_resp::{Protocol, ReplyWriter};
 
 use super::requests::insert_sorted;
@@ -24,7 +24,8 @@ impl Session {
                 command.full_name()
             ));
         }
-        if self.transaction.is_some() && command.full_name() == "client|reply" {
+        let is_alone = || command.spec.flags.has(Flags::NO_MULTI) || command.full_name() == "client|reply";
+        if self.transaction.is_some() && is_alone() {
             return Err("ERR Command not allowed inside a transaction".to_owned());
         }
         Ok(command)

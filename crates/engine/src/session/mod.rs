@@ -13,13 +13,13 @@ mod requests;
 mod tracking;
 
 use bytes::BytesMut;
-use mayfly_command::{ClientState, Command, Host, Router, ShardId};
+use mayfly_command::{Awaited, ClientState, Command, Host, Router, ShardId};
 use mayfly_resp::{Decoded, Decoder, Protocol, RequestLimits};
 use mayfly_store::UnixMillis;
 use monitor::Monitoring;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::batch::{Batch, Outgoing, Replies};
+use crate::batch::{Batch, Outgoing, Replies, process_lane};
 use crate::counters::ThreadCounters;
 use crate::door::Door;
 use crate::lanes::Lanes;
@@ -117,6 +117,10 @@ pub struct Session {
     joint: Option<(Vec<ShardId>, Box<Batch>)>,
     /// A joint is under way; nothing is decoded until it has answered.
     joint_in_flight: bool,
+    /// The process is to answer; nothing is decoded until it has.
+    is_awaiting: bool,
+    /// It is yet to be told what.
+    awaited: Option<Awaited>,
     local: Box<Replies>,
     spare: Batches,
     rooms: Rooms,
@@ -150,11 +154,14 @@ impl Session {
         let shards = router.shards();
         let mut session = Session {
             decoder: Decoder::new(options.request),
-            // One lane a shard, one for joints, one for what the session answers itself, one for invalidations.
-            lanes: Lanes::new(usize::from(shards) + 3),
+            // One lane a shard, one for joints, one for what the session answers itself, one for invalidations, one for
+            // what the process answers.
+            lanes: Lanes::new(usize::from(process_lane(shards)) + 1),
             open: (0..shards).map(|lane| Box::new(Batch { lane, ..Batch::default() })).collect(),
             joint: None,
             joint_in_flight: false,
+            is_awaiting: false,
+            awaited: None,
             local: Box::new(Replies { lane: shards + 1, ..Replies::default() }),
             spare: Vec::new(),
             rooms: Vec::new(),
@@ -249,8 +256,11 @@ impl Session {
             // What the shards were to forget has been forgotten: this joint has visited them behind it.
             self.is_deaf = false;
         }
-        if replies.lane == self.router.shards() {
-            self.joint_in_flight = false;
+        if replies.lane >= self.router.shards() {
+            match replies.lane == process_lane(self.router.shards()) {
+                true => self.is_awaiting = false,
+                false => self.joint_in_flight = false,
+            }
         }
         if let Some(batch) = replies.spent.take() {
             self.keep(batch);
@@ -330,6 +340,7 @@ impl Session {
     pub fn may_decode(&self) -> bool {
         !self.client.closing
             && !self.joint_in_flight
+            && !self.is_awaiting
             && !self.subscribing
             && self.held_until.is_none()
             && self.forgets.is_empty()
@@ -353,6 +364,11 @@ impl Session {
     /// to be [resumed](Session::resume).
     pub fn held_until(&self) -> Option<UnixMillis> {
         self.held_until
+    }
+
+    /// Whether the process is to answer it.
+    pub fn is_awaiting(&self) -> bool {
+        self.is_awaiting
     }
 
     /// Lets it look again whether its next request is held.
@@ -407,6 +423,7 @@ impl Session {
             outgoing.push(Outgoing::Joint(shards, batch));
         }
         outgoing.append(&mut self.forgets);
+        outgoing.extend(self.awaited.take().map(Outgoing::Await));
         self.send_lines(outgoing);
         self.subscribing = false;
         if !self.local.ends.is_empty() {

@@ -11,7 +11,7 @@ use mayfly_store::UnixMillis;
 
 use super::conversation::{is_queued, is_subscribing};
 use super::{Batches, Rooms, Session, Surroundings};
-use crate::batch::{Batch, Call, CallKind};
+use crate::batch::{Batch, Call, CallKind, process_lane};
 use crate::counters::ThreadCounters;
 use crate::meter::Meter;
 use crate::observers::WatchFlag;
@@ -223,6 +223,11 @@ impl Session {
         }
         if self.local.bytes.len() > before {
             self.answered();
+        }
+        self.awaited = self.client.awaits.take();
+        if self.awaited.is_some() {
+            self.is_awaiting = true;
+            self.lanes.expect(process_lane(self.router.shards()));
         }
         if self.client.authenticated != was_authenticated {
             self.decoder.set_authenticated(self.client.authenticated);

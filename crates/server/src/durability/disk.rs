@@ -2,18 +2,18 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Relaxed, Release};
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use mayfly_command::Host;
+use mayfly_command::{Host, SnapshotKind};
 use mayfly_config::{FsyncPolicy, PersistenceConfig};
 use mayfly_persistence::{
     AppendError, Folder, Health, LogStart, LogWriter, RealDisk, SnapshotWriter, Trouble,
 };
 
-use super::Queue;
 use super::queue::Order;
+use super::{Queue, snapshots};
 use crate::host::ServerHost;
 use crate::inbox::ShardPeer;
 use crate::shard::{AskForSnapshot, TakeSnapshot};
@@ -148,7 +148,7 @@ impl Disk {
             let config = &self.host.loaded.config.persistence;
             if !self.is_sick && self.growth.is_enough(self.log.appended_bytes(), config) {
                 // Nothing happens where one is under way.
-                let _ = self.host.begin_snapshot();
+                let _ = self.host.begin_snapshot(SnapshotKind::Rewrite, false);
             }
         }
         self.end();
@@ -178,7 +178,7 @@ impl Disk {
             }
             self.growth.failed_at = self.growth.log(self.log.appended_bytes());
             self.queue.has_save_failed.store(true, Relaxed);
-            self.queue.is_saving.store(false, Release);
+            snapshots::conclude(&self.host, &self.queue, false);
         }
     }
 
@@ -225,7 +225,7 @@ impl Disk {
         tracing::info!(generation, bytes = part.bytes, took_ms, "a snapshot is on the disk");
         self.queue.last_save_seconds.store(self.host.clock.now().0 / 1_000, Relaxed);
         self.queue.has_save_failed.store(false, Relaxed);
-        self.queue.is_saving.store(false, Release);
+        snapshots::conclude(&self.host, &self.queue, true);
         Ok(())
     }
 

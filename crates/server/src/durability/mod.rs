@@ -29,6 +29,7 @@ mod held;
 mod loading;
 mod queue;
 mod slices;
+mod snapshots;
 
 use std::sync::Arc;
 
@@ -39,6 +40,7 @@ pub use held::Held;
 pub use loading::{Loaded, load, start};
 pub use queue::Queue;
 pub use slices::{ask, hand_out};
+pub use snapshots::{Waiter, abort_shutdown};
 
 use crate::error::StartError;
 

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed, Ord
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::snapshots::Snapshots;
 use crate::inbox::ShardPeer;
 use crate::shard::Resume;
 
@@ -39,8 +40,8 @@ pub struct Queue {
     is_full: AtomicBool,
     /// The disk takes nothing at the moment.
     is_sick: AtomicBool,
-    /// A snapshot is asked for or under way.
-    pub is_saving: AtomicBool,
+    /// Which snapshots are asked for or under way.
+    pub snapshots: Snapshots,
     /// The last snapshot failed.
     pub has_save_failed: AtomicBool,
     /// When the last one was finished, or the process was started; Unix seconds.
@@ -77,7 +78,7 @@ impl Queue {
             synced: AtomicU64::new(0),
             is_full: AtomicBool::new(false),
             is_sick: AtomicBool::new(false),
-            is_saving: AtomicBool::new(false),
+            snapshots: Snapshots::default(),
             has_save_failed: AtomicBool::new(false),
             last_save_seconds: AtomicI64::new(0),
             bytes_max,

@@ -13,6 +13,7 @@ use metrics_process::Collector;
 use tokio::sync::Mutex;
 
 use super::histogram::Histogram;
+use super::sample::HORIZONS;
 use super::{METRICS, Metric, ShardSample, Source};
 use crate::host::ServerHost;
 use crate::inbox::ShardPeer;
@@ -114,6 +115,14 @@ impl State {
             Source::ShardGauge(value) => {
                 for (shard, sample) in self.samples.iter().enumerate() {
                     self.gauge(name, vec![shard_label(shard)], value(sample));
+                }
+            }
+            Source::ShardForecast(value) => {
+                for (shard, sample) in self.samples.iter().enumerate() {
+                    for ((within, _), forecast) in HORIZONS.iter().zip(&sample.forecasts) {
+                        let labels = vec![shard_label(shard), Label::new("within", *within)];
+                        self.gauge(name, labels, value(forecast));
+                    }
                 }
             }
             Source::ShardCounter(value, extra) => {

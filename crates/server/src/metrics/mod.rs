@@ -11,6 +11,7 @@ mod histogram;
 mod sample;
 
 use mayfly_engine::{CommandCounters, Tally, ThreadCounters};
+use mayfly_store::Forecast;
 
 use crate::host::ServerHost;
 pub use sample::ShardSample;
@@ -29,6 +30,8 @@ pub struct Metric {
 pub enum Source {
     /// Gauge of what a shard holds, label `shard`.
     ShardGauge(fn(&ShardSample) -> f64),
+    /// Gauge of what falls due on a shard, labels `shard` and `within`.
+    ShardForecast(fn(&Forecast) -> f64),
     /// Counter of a shard's keyspace, label `shard`, and a fixed second label.
     ShardCounter(fn(&ShardSample) -> u64, Option<(&'static str, &'static str)>),
     /// Histogram of how late keys were removed, in seconds, label `shard`.
@@ -143,6 +146,16 @@ pub const METRICS: &[Metric] = &[
         source: Source::ShardGauge(|sample| sample.gauges.backlog as f64),
     },
     Metric {
+        name: "mayfly_shard_forecast_keys",
+        help: "Keys that fall due within 1s, 1m and 1h if nothing is written; exact for few, else from a sample.",
+        source: Source::ShardForecast(|forecast| forecast.keys.round()),
+    },
+    Metric {
+        name: "mayfly_shard_forecast_bytes",
+        help: "Bytes that fall due within 1s, 1m and 1h if nothing is written; exact for few, else from a sample.",
+        source: Source::ShardForecast(|forecast| forecast.bytes.round()),
+    },
+    Metric {
         name: "mayfly_shard_queue_depth",
         help: "Messages to the shard that it has not taken, and batches that wait for a step over several shards.",
         source: Source::ShardGauge(|sample| (sample.queue_depth + sample.gauges.waiting) as f64),
@@ -228,9 +241,11 @@ impl Source {
     /// The metric's type, as Prometheus names it.
     pub fn kind(&self) -> &'static str {
         match self {
-            Source::ShardGauge(_) | Source::ThreadGauge(_) | Source::ProcessGauge(_) | Source::BuildInfo => {
-                "gauge"
-            }
+            Source::ShardGauge(_)
+            | Source::ShardForecast(_)
+            | Source::ThreadGauge(_)
+            | Source::ProcessGauge(_)
+            | Source::BuildInfo => "gauge",
             Source::ShardCounter(..)
             | Source::ThreadCounter(_)
             | Source::CommandCounter(_)
@@ -243,6 +258,7 @@ impl Source {
     pub fn labels(&self) -> &'static str {
         match self {
             Source::ShardCounter(_, Some(_)) => "shard, reason",
+            Source::ShardForecast(_) => "shard, within",
             Source::ShardGauge(_)
             | Source::ShardCounter(..)
             | Source::ShardLag

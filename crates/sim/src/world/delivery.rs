@@ -48,6 +48,7 @@ impl World {
             Outgoing::Monitor { .. } | Outgoing::Monitored(_) => {
                 return Err(format!("client {id}: nobody monitors"));
             }
+            Outgoing::Await(_) => return Err(format!("client {id}: there is nothing to wait for")),
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use crate::database::Database;
 use crate::entry::{EntryId, Head};
+use crate::forecast::Forecast;
 use crate::time::{UnixMillis, is_expired};
 use crate::wheel::{Turn, Wheel};
 
@@ -101,6 +102,26 @@ impl Database {
     /// Keys that are due and still here, see [`Wheel::backlog`](crate::wheel::Wheel::backlog).
     pub(crate) fn backlog(&self, now: UnixMillis) -> usize {
         self.wheel.backlog(now.ticks())
+    }
+
+    /// Adds what falls due within each of `horizons_ms`, see [`Keyspace::forecast`](crate::Keyspace::forecast).
+    pub(crate) fn forecast(
+        &self,
+        now: UnixMillis,
+        horizons_ms: &[u64],
+        steps_max: usize,
+        forecasts: &mut [Forecast],
+    ) {
+        let until = horizons_ms.iter().max().map_or(0, |horizon| now.ticks().saturating_add(*horizon));
+        self.wheel.sample(&self.entries, until, steps_max, &mut |number, deadline, weight| {
+            let bytes = self.entry_bytes(EntryId(number)) as f64;
+            for (horizon, forecast) in horizons_ms.iter().zip(&mut *forecasts) {
+                if deadline <= now.ticks().saturating_add(*horizon) {
+                    forecast.keys += weight;
+                    forecast.bytes += weight * bytes;
+                }
+            }
+        });
     }
 
     /// Gives the keys that accesses found expired since the last call.

@@ -27,6 +27,7 @@
 //! Work is done one entry a [`turn`](Wheel::turn), so that the caller can stop anywhere. The list that is being
 //! emptied stays where it is: nothing new can be placed in a slot whose time has come.
 
+mod forecast;
 mod links;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ use std::env::consts::{ARCH, OS};
 use std::fmt::Display;
 
 use super::Facts;
+use crate::host::SnapshotKind;
 
 /// A section.
 pub(super) struct Section {
@@ -154,14 +155,15 @@ fn persistence(facts: &Facts, text: &mut String) {
     let facts = &facts.host.persistence;
     field(text, "loading", u8::from(facts.is_loading));
     zeros(text, &["async_loading", "rdb_changes_since_last_save"]);
-    field(text, "rdb_bgsave_in_progress", u8::from(facts.is_saving));
+    field(text, "rdb_bgsave_in_progress", u8::from(facts.running == Some(SnapshotKind::Save)));
     field(text, "rdb_last_save_time", facts.last_save_seconds);
     field(text, "rdb_last_bgsave_status", if facts.has_save_failed { "err" } else { "ok" });
     field(text, "rdb_last_bgsave_time_sec", -1);
     field(text, "rdb_current_bgsave_time_sec", -1);
     zeros(text, &["rdb_saves", "rdb_last_cow_size"]);
     field(text, "aof_enabled", u8::from(facts.is_enabled));
-    zeros(text, &["aof_rewrite_in_progress", "aof_rewrite_scheduled"]);
+    field(text, "aof_rewrite_in_progress", u8::from(facts.running == Some(SnapshotKind::Rewrite)));
+    field(text, "aof_rewrite_scheduled", u8::from(facts.scheduled == Some(SnapshotKind::Rewrite)));
     field(text, "aof_last_rewrite_time_sec", -1);
     field(text, "aof_current_rewrite_time_sec", -1);
     field(text, "aof_last_bgrewrite_status", "ok");

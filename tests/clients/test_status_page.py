@@ -1,0 +1,118 @@
+"""The status page in a real browser: Chromium draws it, in light and dark, at a phone's width, without a request
+that leaves the server."""
+
+import json
+import os
+import tempfile
+import time
+import unittest
+import urllib.error
+import urllib.request
+
+import redis
+from mayfly import Mayfly, wait_until
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+
+PHONE, DESK = (390, 844), (1280, 1000)
+
+
+def setUpModule() -> None:
+    global server, client
+    server = Mayfly()
+    unittest.addModuleCleanup(server.stop)
+    client = redis.Redis(port=server.port)
+    unittest.addModuleCleanup(client.close)
+    for number in range(300):
+        client.execute_command("HSETEX", f"session:{number}", "field", "value", 30 if number % 2 else 3000)
+
+
+class StatusPage(unittest.TestCase):
+    def setUp(self) -> None:
+        options = webdriver.ChromeOptions()
+        for argument in (
+            "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+            "--disable-background-networking", "--disable-component-update", "--disable-sync",
+            f"--user-data-dir={self.folder()}",
+        ):
+            options.add_argument(argument)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+        self.browser = webdriver.Chrome(options, Service(os.environ["CHROMEDRIVER"]))
+        self.addCleanup(self.browser.quit)
+
+    def folder(self) -> str:
+        folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        self.addCleanup(folder.cleanup)
+        return folder.name
+
+    def open(self, size: tuple[int, int], scheme: str) -> None:
+        """Opens the page, and waits until it has drawn rates, which takes two scrapes."""
+        metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": size == PHONE}
+        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+        self.browser.get(f"http://127.0.0.1:{server.metrics_port}/")
+        wait_until("the page has drawn", lambda: client.ping() and self.texts("#commands td"))
+
+    def texts(self, selector: str) -> list[str]:
+        script = "return [...document.querySelectorAll(arguments[0])].map(it => it.textContent)"
+        return self.browser.execute_script(script, selector)
+
+    def test_it_shows_what_the_server_does(self) -> None:
+        self.open(DESK, "light")
+        totals = dict(zip(self.texts("#totals dt"), self.texts("#totals dd")))
+        self.assertEqual((totals["Keys"], totals["with a TTL"]), ("300", "300"))
+        self.assertEqual(totals["Due within an hour"], "300")
+        shards = self.texts("#shards tr")
+        self.assertEqual(len(shards), 1 + 4, shards)
+        self.assertIn("PING", self.texts("#commands td"))
+        charts = dict(zip(self.texts("figcaption"), self.texts("figcaption strong")))
+        self.assertEqual(len(charts), 9, charts)
+        due = next(value for title, value in charts.items() if title.startswith("Keys due within a minute"))
+        self.assertEqual(due, "150")
+        drawn = self.browser.execute_script(
+            "return [...document.querySelectorAll('svg path.all')].map(it => it.getAttribute('d'))")
+        self.assertTrue(drawn[0].startswith("M"), drawn)
+
+    def test_it_goes_on_when_the_server_is_back(self) -> None:
+        self.open(DESK, "light")
+        self.browser.execute_script("window.was = fetch; window.fetch = () => Promise.reject(new Error('gone'))")
+        trouble = lambda: self.browser.execute_script("return !document.getElementById('trouble').hidden")
+        wait_until("the page says that it gets no figures", trouble)
+        self.assertIn("gone", self.texts("#trouble")[0])
+        self.browser.execute_script("window.fetch = window.was")
+        wait_until("the page has figures again", lambda: not trouble())
+
+    def test_light_and_dark_differ_and_nothing_is_wider_than_a_phone(self) -> None:
+        grounds = []
+        for scheme in ("light", "dark"):
+            for size in (DESK, PHONE):
+                self.open(size, scheme)
+                wide = self.browser.execute_script("return document.documentElement.scrollWidth")
+                self.assertLessEqual(wide, size[0])
+                if pictures := os.environ.get("STATUS_PAGE_PICTURES"):
+                    time.sleep(float(os.environ.get("STATUS_PAGE_SECONDS", "0")))
+                    name = f"{pictures}/status-{scheme}-{'phone' if size == PHONE else 'desk'}.png"
+                    self.browser.save_screenshot(name)
+            ground = "return getComputedStyle(document.body).backgroundColor"
+            grounds.append(self.browser.execute_script(ground))
+        self.assertNotEqual(*grounds)
+
+    def test_it_asks_nobody_but_its_server_and_complains_of_nothing(self) -> None:
+        self.open(DESK, "light")
+        events = [json.loads(entry["message"])["message"] for entry in self.browser.get_log("performance")]
+        ours = f"http://127.0.0.1:{server.metrics_port}/"
+        # The browser asks for more by itself, for its own first page.
+        sent = [event["params"]["request"]["url"] for event in events
+                if event["method"] == "Network.requestWillBeSent" and event["params"]["documentURL"] == ours]
+        self.assertIn(f"{ours}metrics", sent)
+        self.assertEqual([url for url in sent if not url.startswith((ours, "data:"))], [])
+        self.assertEqual(self.browser.get_log("browser"), [])
+
+    def test_one_setting_turns_it_off(self) -> None:
+        without = Mayfly(MAYFLY_METRICS__STATUS_PAGE="false")
+        self.addCleanup(without.stop)
+        with self.assertRaises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"http://127.0.0.1:{without.metrics_port}/")
+        self.assertEqual(refused.exception.code, 404)
+        urllib.request.urlopen(f"http://127.0.0.1:{without.metrics_port}/metrics").close()
