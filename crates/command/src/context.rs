@@ -161,7 +161,7 @@ impl<'a> Data<'a> {
                 let room = pairs.into_iter().map(|(field, value)| packed_bytes(field, value)).sum();
                 self.changes.report(number, Class::New, "new", key);
                 if let Some(recorder) = &mut self.changes.recorder {
-                    recorder.remove(number, key);
+                    recorder.renew(number, key);
                 }
                 database.create(routed, room, now)
             }
@@ -184,7 +184,7 @@ impl<'a> Data<'a> {
         let database = self.shards.keyspace_of(self.router, routed).database_mut(number);
         let id = database.attach(routed, hash);
         if let Some(recorder) = &mut self.changes.recorder {
-            recorder.remove(number, key);
+            recorder.renew(number, key);
             recorder.whole(number, database, id);
         }
         self.changes.report(number, Class::New, "new", key);
@@ -197,9 +197,13 @@ impl<'a> Data<'a> {
 
     /// Removes all keys of a logical database.
     pub fn flush(&mut self, number: u16) {
-        self.keyspaces().for_each(|keyspace| keyspace.flush(number));
+        let mut keys = 0;
+        self.keyspaces().for_each(|keyspace| {
+            keys += keyspace.database(number).len() as u64;
+            keyspace.flush(number);
+        });
         if let Some(recorder) = &mut self.changes.recorder {
-            recorder.flush(number);
+            recorder.flush(number, keys);
         }
         self.changes.report_whole(Change::Flushed { database: number });
     }

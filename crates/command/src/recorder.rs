@@ -24,6 +24,8 @@ pub struct Recorder {
     finished: Vec<Vec<u8>>,
     split_bytes: usize,
     spread_bytes: usize,
+    /// See [`Recorder::changes`].
+    changes: u64,
 }
 
 impl Default for Recorder {
@@ -37,7 +39,8 @@ impl Recorder {
     /// behind the effect that makes them longer than `spread_bytes`.
     pub fn with_limits(split_bytes: usize, spread_bytes: usize) -> Self {
         let (journal, now) = (Journal::new(), UnixMillis(0));
-        let mut recorder = Recorder { journal, now, finished: Vec::new(), split_bytes, spread_bytes };
+        let mut recorder =
+            Recorder { journal, now, finished: Vec::new(), split_bytes, spread_bytes, changes: 0 };
         recorder.begin(now);
         recorder
     }
@@ -59,6 +62,12 @@ impl Recorder {
         self.journal.is_empty()
     }
 
+    /// Changes since it was made, about as Redis counts them for its `save` points: fields set and removed, deadlines
+    /// set, keys removed, replaced or emptied away.
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
     /// Here a record may end.
     pub fn may_split(&mut self) {
         self.end_beyond(self.split_bytes);
@@ -78,6 +87,7 @@ impl Recorder {
         self.journal.key(number, database.key(id));
         self.journal.forget_deadline();
         self.journal.set(field, value);
+        self.changes += 1;
         self.journal.deadline(database.deadline(id).map(|deadline| deadline.0));
         self.end_beyond(self.spread_bytes);
     }
@@ -88,6 +98,7 @@ impl Recorder {
         self.journal.key(number, database.key(id));
         self.journal.forget_deadline();
         self.journal.deadline(database.deadline(id).map(|deadline| deadline.0));
+        self.changes += 1;
         self.end_beyond(self.spread_bytes);
     }
 
@@ -95,28 +106,39 @@ impl Recorder {
     pub fn remove_field(&mut self, number: u16, database: &Database, id: EntryId, field: &[u8]) {
         self.journal.key(number, database.key(id));
         self.journal.remove_field(field);
+        self.changes += 1;
         self.end_beyond(self.spread_bytes);
     }
 
-    /// A key is gone, or about to be set anew.
+    /// A key is gone.
     pub fn remove(&mut self, number: u16, key: &[u8]) {
+        self.renew(number, key);
+        self.changes += 1;
+    }
+
+    /// A key is about to be set anew.
+    pub fn renew(&mut self, number: u16, key: &[u8]) {
         self.journal.key(number, key);
         self.journal.remove();
     }
 
-    /// What a hash holds: all fields and the deadline.
+    /// What a hash holds: all fields and the deadline. It counts as one change.
     pub fn whole(&mut self, number: u16, database: &Database, id: EntryId) {
+        let before = self.changes;
         database.fields(id).for_each(|(field, value)| self.set(number, database, id, field, value));
+        self.changes = before + 1;
     }
 
-    /// A database was emptied.
-    pub fn flush(&mut self, number: u16) {
+    /// A database was emptied, which held so many keys.
+    pub fn flush(&mut self, number: u16, keys: u64) {
         self.journal.flush(number);
+        self.changes += keys.max(1);
     }
 
     /// Two databases have changed places.
     pub fn swap(&mut self, first: u16, second: u16) {
         self.journal.swap(first, second);
+        self.changes += 1;
     }
 
     #[inline]

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use crate::save_points::SavePoints;
 use crate::values::{MASK, Secret};
 use crate::{Config, render, size};
 
@@ -135,6 +136,8 @@ pub enum Kind {
         /// The longest allowed path, in bytes.
         bytes_max: usize,
     },
+    /// Pairs of seconds and changes, see [`crate::SavePoints`]; empty means none.
+    SavePoints,
     /// One IP address.
     Address,
     /// From one to so many different IP addresses.
@@ -162,6 +165,7 @@ impl Kind {
             Self::Letters { of } => format!("letters of {of}"),
             Self::Secret { bytes_max } => format!("text of up to {bytes_max} bytes"),
             Self::Path { bytes_max } => format!("a path of up to {bytes_max} bytes"),
+            Self::SavePoints => "pairs of seconds, from 1, and changes".into(),
             Self::Address => "an IP address".into(),
             Self::Addresses { max } => format!("1 to {max} IP addresses"),
         }
@@ -197,6 +201,10 @@ impl Kind {
                     Err(self.refuse("there is a control character in it"))
                 }
                 _ => Ok(Value::Text(text.into())),
+            },
+            Self::SavePoints => match SavePoints::parse(text) {
+                Some(points) => Ok(Value::Text(points.text())),
+                None => Err(self.refuse(&format!("{text:?} is none"))),
             },
             Self::Address => Ok(Value::Addresses(vec![self.address(text)?])),
             Self::Addresses { .. } => {
@@ -268,7 +276,7 @@ pub enum Value {
     Integer(u64),
     /// Of flags.
     Flag(bool),
-    /// Of letters and paths.
+    /// Of letters, paths and save points.
     Text(String),
     /// Of words, as the kind lists it.
     Word(&'static str),

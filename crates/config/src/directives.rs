@@ -12,6 +12,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::directive::{Directive, Kind, Section, directives};
+use crate::save_points::SavePoints;
 use crate::size::{GIB, KIB, MIB};
 use crate::values::{FsyncPolicy, Level, LogFormat, MemoryPolicy, Secret, Setting};
 
@@ -149,6 +150,10 @@ directives! {
             redis "auto-aof-rewrite-percentage";
         /// A log smaller than this is not worth a snapshot by itself.
         log_bytes_min: u64 = 64 * MIB, Kind::Bytes { min: 64 * KIB, max: 1024 * GIB }, redis "auto-aof-rewrite-min-size";
+        /// Begins a snapshot by itself also by time: pairs of seconds and changes such as "3600 1 300 100", reached when
+        /// the last snapshot is longer ago and so much has changed since. The log keeps every change in any case; a
+        /// snapshot makes the next start shorter. Empty: none.
+        save: SavePoints = SavePoints::default(), Kind::SavePoints, redis "save", live;
         /// How much of its keys a shard hands out for a snapshot before it looks at its clients again: 64 KiB take it
         /// about 100 us. More make a snapshot shorter, less make calls wait less behind a slice. A field is never cut.
         snapshot_slice_bytes_max: usize = (64 * KIB) as usize, Kind::Bytes { min: 4 * KIB, max: 16 * MIB }, live;

@@ -16,7 +16,6 @@ pub(crate) const ALIASES: &[(&str, &str, &str)] = &[
 
 /// Settings that Mayfly does not have: name, answer, reason.
 pub(crate) const FIXED: &[(&str, &str, &str)] = &[
-    ("save", "", "a snapshot is not taken by time; redis-benchmark asks"),
     ("maxmemory", "0", "there is no bound on memory; monitoring and job queues ask"),
     ("slowlog-log-slower-than", "-1", "slow commands are not logged; monitoring asks"),
     ("slowlog-max-len", "0", "slow commands are not logged; monitoring asks"),

@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use crate::directive::Value;
+use crate::save_points::SavePoints;
 
 /// What stands for a secret that is set, wherever settings are shown. Never accepted as a secret itself.
 pub(crate) const MASK: &str = "***";
@@ -238,6 +239,19 @@ impl Setting for String {
     fn from_value(value: Value) -> Option<Self> {
         match value {
             Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+impl Setting for SavePoints {
+    fn to_value(&self) -> Value {
+        Value::Text(self.text())
+    }
+
+    fn from_value(value: Value) -> Option<Self> {
+        match value {
+            Value::Text(text) => SavePoints::parse(&text),
             _ => None,
         }
     }

@@ -24,7 +24,7 @@ use crate::SetLogLevel;
 use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::config_file;
-use crate::durability::{self, Queue, Waiter};
+use crate::durability::{self, Order, Queue, Waiter};
 use crate::inbox::{ClientAddress, ShardPeer};
 use crate::monitors::Monitors;
 use crate::sampler::Samples;
@@ -158,6 +158,7 @@ impl Host for ServerHost {
             );
             return Err(SetError::Refused("maxclients".to_owned(), problem).to_string());
         }
+        let save_changes = config.persistence.save != changed.persistence.save;
         let timeout_changes = now.idle_timeout_seconds != then.idle_timeout_seconds;
         self.clients.set_connections_max(then.connections_max);
         self.events.set(event_classes(&changed));
@@ -168,6 +169,9 @@ impl Host for ServerHost {
         self.generation.fetch_add(1, Release);
         drop(config);
         self.set_since_start().extend(directives.into_iter().map(|directive| (directive.path, directive)));
+        if let Some(queue) = self.queue.as_ref().filter(|_| save_changes) {
+            queue.order(Order::Look);
+        }
         if timeout_changes {
             for shard in self.shards.get().into_iter().flatten() {
                 shard.address.do_send(WatchIdleness);
@@ -289,6 +293,17 @@ impl ServerHost {
         Ok(())
     }
 
+    /// Changes of data that were recorded since the start.
+    pub fn changes(&self) -> u64 {
+        self.total(|thread| thread.changes.get())
+    }
+
+    /// Of these, those behind the beginning of the last snapshot.
+    pub fn changes_since_save(&self) -> u64 {
+        let saved = self.queue.as_ref().map_or(0, |queue| queue.changes_saved.load(Relaxed));
+        self.changes().saturating_sub(saved)
+    }
+
     /// Has the shards begin a snapshot.
     pub fn ask_for_snapshot(&self) {
         if let Some(first) = self.shards.get().and_then(|shards| shards.first()) {
@@ -331,6 +346,7 @@ impl ServerHost {
                 is_sick: self.door.refuses_writes(),
                 running: self.queue.as_ref().and_then(|queue| queue.snapshots.running()),
                 scheduled: self.queue.as_ref().and_then(|queue| queue.snapshots.scheduled()),
+                changes_since_save: self.changes_since_save(),
                 has_save_failed: self.queue.as_ref().is_some_and(|queue| queue.has_save_failed.load(Relaxed)),
                 last_save_seconds: match &self.queue {
                     Some(queue) => queue.last_save_seconds.load(Relaxed).max(self.started_seconds),

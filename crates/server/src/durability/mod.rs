@@ -25,6 +25,7 @@
 //! Here: threads, waiting, times. What files look like and what is safe at which moment is `mayfly-persistence`'s.
 
 mod disk;
+mod growth;
 mod held;
 mod loading;
 mod queue;
@@ -38,7 +39,7 @@ use mayfly_persistence::{Folder, LoadError, RealDisk};
 pub use disk::DiskThread;
 pub use held::Held;
 pub use loading::{Loaded, load, start};
-pub use queue::Queue;
+pub use queue::{Order, Queue};
 pub use slices::{ask, hand_out};
 pub use snapshots::{Waiter, abort_shutdown};
 
