@@ -1,19 +1,21 @@
 //! Starts the real binary, talks to it, looks at it from outside.
 //!
 //! Here: a server process that is killed when its test ends and shows its log when the test fails (`server`), a
-//! small blocking client (`client`), what the server exports (`scrape`), waiting with a bound (`wait`), and seeds
+//! small blocking client (`client`), certificates and clients that speak TLS (`tls`), what the server exports (`scrape`), waiting with a bound (`wait`), and seeds
 //! that a failing run prints (`seed`).
 
 mod client;
 mod scrape;
 mod seed;
 mod server;
+mod tls;
 mod wait;
 
 pub use client::{Client, encode, encode_line};
 pub use scrape::Scrape;
 pub use seed::Seed;
 pub use server::{Finished, Launch, Server, temporary_file};
+pub use tls::{Authority, Files, TlsClient, connect_tls, free_port, knock, launch_tls};
 pub use wait::{eventually, patience};
 
 /// Behaviour must not depend on how many shards share the data.

@@ -107,7 +107,7 @@ pub enum Kind {
         /// What is counted, in the plural.
         unit: &'static str,
     },
-    /// A TCP port; 0 takes any free one.
+    /// A TCP port; 0 takes any free one, or none.
     Port,
     /// A number of bytes, written as an integer or as text with a unit.
     Bytes {
@@ -135,6 +135,8 @@ pub enum Kind {
         /// The longest allowed path, in bytes.
         bytes_max: usize,
     },
+    /// The permissions of a file, in octal; empty means none are given.
+    Permissions,
     /// One IP address.
     Address,
     /// From one to so many different IP addresses.
@@ -162,6 +164,7 @@ impl Kind {
             Self::Letters { of } => format!("letters of {of}"),
             Self::Secret { bytes_max } => format!("text of up to {bytes_max} bytes"),
             Self::Path { bytes_max } => format!("a path of up to {bytes_max} bytes"),
+            Self::Permissions => "octal digits such as 770".into(),
             Self::Address => "an IP address".into(),
             Self::Addresses { max } => format!("1 to {max} IP addresses"),
         }
@@ -197,6 +200,13 @@ impl Kind {
                     Err(self.refuse("there is a control character in it"))
                 }
                 _ => Ok(Value::Text(text.into())),
+            },
+            Self::Permissions => match u32::from_str_radix(text, 8) {
+                _ if text.is_empty() => Ok(Value::Text(String::new())),
+                Ok(0..=0o777) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                    Ok(Value::Text(text.into()))
+                }
+                _ => Err(self.refuse(&format!("{text:?} is none"))),
             },
             Self::Address => Ok(Value::Addresses(vec![self.address(text)?])),
             Self::Addresses { .. } => {
@@ -268,7 +278,7 @@ pub enum Value {
     Integer(u64),
     /// Of flags.
     Flag(bool),
-    /// Of letters and paths.
+    /// Of letters, paths and permissions.
     Text(String),
     /// Of words, as the kind lists it.
     Word(&'static str),

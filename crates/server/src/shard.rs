@@ -6,13 +6,13 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use actix::{Actor, Context, Handler, Message, MessageResult};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::connection::{Connection, Drain, HangUp};
 use crate::durability::{self, Loaded, SharedFolder};
 use crate::inbox::ShardPeer;
 use crate::metrics::ShardSample;
+use crate::socket::AcceptedSocket;
 use crate::thread::{Resident, Thread};
 
 /// What actix takes for no bound. Large numbers are no way to say it: it computes with them.
@@ -33,7 +33,7 @@ pub struct Connect(pub Vec<ShardPeer>);
 #[rtype(result = "()")]
 pub struct Adopt {
     /// The accepted socket.
-    pub socket: std::net::TcpStream,
+    pub socket: AcceptedSocket,
     /// Its entry in the registry.
     pub card: Arc<mayfly_command::ClientCard>,
 }
@@ -72,6 +72,11 @@ pub struct TakeSnapshot {
     /// How often databases had changed places before it was begun.
     pub swaps: u64,
 }
+
+/// A shard that answers is alive.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct AreYouThere;
 
 /// A look at what the shard holds and measured, for metrics.
 #[derive(Message)]
@@ -175,7 +180,7 @@ impl Handler<Adopt> for ShardActor {
     type Result = ();
 
     fn handle(&mut self, Adopt { socket, card }: Adopt, _: &mut Self::Context) {
-        match TcpStream::from_std(socket) {
+        match socket.adopt() {
             Ok(socket) => {
                 let id = card.id;
                 card.thread.store(self.thread.shard_id().0, Relaxed);
@@ -190,6 +195,12 @@ impl Handler<Adopt> for ShardActor {
             }
         }
     }
+}
+
+impl Handler<AreYouThere> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, _: AreYouThere, _: &mut Self::Context) {}
 }
 
 impl Handler<DrainConnections> for ShardActor {
