@@ -108,7 +108,7 @@ pub enum Kind {
         /// What is counted, in the plural.
         unit: &'static str,
     },
-    /// A TCP port; 0 takes any free one.
+    /// A TCP port; 0 takes any free one, or none.
     Port,
     /// A number of bytes, written as an integer or as text with a unit.
     Bytes {
@@ -138,6 +138,8 @@ pub enum Kind {
     },
     /// Pairs of seconds and changes, see [`crate::SavePoints`]; empty means none.
     SavePoints,
+    /// The permissions of a file, in octal; empty means none are given.
+    Permissions,
     /// One IP address.
     Address,
     /// From one to so many different IP addresses.
@@ -166,6 +168,7 @@ impl Kind {
             Self::Secret { bytes_max } => format!("text of up to {bytes_max} bytes"),
             Self::Path { bytes_max } => format!("a path of up to {bytes_max} bytes"),
             Self::SavePoints => "pairs of seconds, from 1, and changes".into(),
+            Self::Permissions => "octal digits such as 770".into(),
             Self::Address => "an IP address".into(),
             Self::Addresses { max } => format!("1 to {max} IP addresses"),
         }
@@ -205,6 +208,13 @@ impl Kind {
             Self::SavePoints => match SavePoints::parse(text) {
                 Some(points) => Ok(Value::Text(points.text())),
                 None => Err(self.refuse(&format!("{text:?} is none"))),
+            },
+            Self::Permissions => match u32::from_str_radix(text, 8) {
+                _ if text.is_empty() => Ok(Value::Text(String::new())),
+                Ok(0..=0o777) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                    Ok(Value::Text(text.into()))
+                }
+                _ => Err(self.refuse(&format!("{text:?} is none"))),
             },
             Self::Address => Ok(Value::Addresses(vec![self.address(text)?])),
             Self::Addresses { .. } => {
@@ -276,7 +286,7 @@ pub enum Value {
     Integer(u64),
     /// Of flags.
     Flag(bool),
-    /// Of letters, paths and save points.
+    /// Of letters, paths, save points and permissions.
     Text(String),
     /// Of words, as the kind lists it.
     Word(&'static str),

@@ -140,6 +140,7 @@ fn value(kind: &Kind, item: &Item) -> Result<Value, String> {
             | Kind::Secret { .. }
             | Kind::Path { .. }
             | Kind::SavePoints
+            | Kind::Permissions
             | Kind::Address => "a string",
             Kind::Addresses { .. } => "a list of strings",
         };
@@ -157,6 +158,7 @@ fn value(kind: &Kind, item: &Item) -> Result<Value, String> {
             | Kind::Secret { .. }
             | Kind::Path { .. }
             | Kind::SavePoints
+            | Kind::Permissions
             | Kind::Address
             | Kind::Addresses { .. },
             Some(TomlValue::String(text)),

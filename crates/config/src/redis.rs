@@ -27,11 +27,9 @@ pub(crate) const FIXED: &[(&str, &str, &str)] = &[
     ("activedefrag", "no", "the allocator is not defragmented"),
     ("latency-monitor-threshold", "0", "events of latency are not collected; redis-cli's doctor asks"),
     ("latency-tracking", "yes", "INFO latencystats is always there"),
-    ("tls-port", "0", "there is no TLS; RedisInsight asks"),
-    ("unixsocket", "", "there is no Unix socket"),
     ("enable-debug-command", "no", "DEBUG is refused"),
     ("daemonize", "no", "the process stays in the foreground"),
-    ("supervised", "no", "nobody is told that the process is ready"),
+    ("supervised", "auto", "whoever has set NOTIFY_SOCKET is told that the process is ready"),
     ("protected-mode", "no", "the address and the password decide who gets in"),
 ];
 
@@ -79,6 +77,7 @@ fn redis_text(directive: &Directive, config: &Config) -> String {
         Value::Word(word) => redis_word(word).into(),
         Value::Text(text) => match directive.kind {
             Kind::Letters { .. } => redis_letters(&text),
+            Kind::Permissions if text.is_empty() => "0".into(),
             _ => text,
         },
         Value::Secret(secret) => (if secret.is_set() { MASK } else { "" }).into(),
