@@ -154,7 +154,7 @@ fn a_slow_handshake_holds_nobody_up() {
     let authority = Authority::new();
     let own = authority.issue("server");
     let (launch, address) = launch_tls(1, &authority, &own);
-    let launch = launch.set("tls.auth_clients", "no").set("tls.handshake_timeout_ms", 3_000);
+    let launch = launch.set("tls.auth_clients", "no").set("tls.handshake_timeout_ms", 6_000);
     let server = launch.start();
     let silent = |hello: &[u8]| {
         let mut socket = TcpStream::connect(address).expect("the server accepts");
@@ -198,6 +198,42 @@ fn past_the_limit_of_handshakes_others_wait_and_come_in() {
         drop(slow);
         assert!(waiting.join().expect("no panic"), "it comes in when there is room");
     });
+}
+
+#[test]
+fn one_client_too_many_is_told_and_closed() {
+    let authority = Authority::new();
+    let own = authority.issue("server");
+    let (launch, address) = launch_tls(2, &authority, &own);
+    let launch = launch.set("tls.auth_clients", "no").set("server.connections_max", 1);
+    let server = launch.start();
+    let config = authority.client(None, false);
+    let first = knock(address, &config).expect("it is let in");
+    let mut turned_away = connect_tls(address, &config).expect("the handshake is done");
+    assert_eq!(turned_away.receive().to_string(), "(error) ERR max number of clients reached");
+    turned_away.expect_closed();
+    drop(first);
+    eventually("the place is free", || knock(address, &config).ok());
+    assert!(server.scrape().sum("mayfly_connections_rejected_total") >= 1.0);
+}
+
+#[test]
+fn a_stop_answers_what_was_received_and_says_goodbye() {
+    let authority = Authority::new();
+    let own = authority.issue("server");
+    let (launch, address) = launch_tls(4, &authority, &own);
+    let mut server = launch.set("tls.auth_clients", "no").start();
+    let mut client = connect_tls(address, &authority.client(None, false)).expect("it is let in");
+    // Somebody in the middle of a handshake holds up nothing.
+    let _slow = TcpStream::connect(address).expect("it accepts");
+    client.replay(&[("PING", "PONG")]);
+    client.send(&b"HINCRBY h n 1\r\n".repeat(10_000));
+    for _ in 0..10_000 {
+        client.receive();
+    }
+    server.signal(Signal::TERM);
+    client.expect_closed();
+    assert_eq!(server.exit_code(), 0);
 }
 
 /// The certificate that the server shows to who connects now.

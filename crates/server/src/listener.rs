@@ -78,7 +78,14 @@ pub fn bind_metrics(loaded: &Loaded, passed: &mut Passed) -> Result<Vec<TcpListe
     const BACKLOG: i32 = 128;
     let metrics = &loaded.config.metrics;
     match (metrics.enabled, std::mem::take(&mut passed.metrics)) {
-        (false, _) => Ok(Vec::new()),
+        (false, passed) => {
+            if !passed.is_empty() {
+                tracing::warn!(
+                    "a socket was passed for metrics, but metrics.enabled is false; nobody serves it"
+                );
+            }
+            Ok(Vec::new())
+        }
         (true, passed) if !passed.is_empty() => Ok(passed),
         _ => bind(loaded, "metrics.port", metrics.bind, metrics.port, BACKLOG).map(|bound| vec![bound]),
     }
