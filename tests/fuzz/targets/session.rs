@@ -129,7 +129,7 @@ impl<'a> World<'a> {
             Outgoing::Unwatch(shards, client, flag) => (shards[0], Work::Unwatch(shards, client, flag)),
             Outgoing::Unsubscribe(client) => (ShardId(0), Work::Unsubscribe(client)),
             // There is no process around that could tell it.
-            Outgoing::Monitor { .. } | Outgoing::Monitored(_) => return,
+            Outgoing::Monitor { .. } | Outgoing::Monitored(_) | Outgoing::Await(_) => return,
         };
         self.mailboxes.push_back((shard, work));
     }
