@@ -10,16 +10,11 @@ const NOW: i64 = 1_700_000_000_000;
 fuzz_target!(|data: &[u8]| {
     let Some((&choice, file)) = data.split_first() else { return };
     let Ok(mut reader) = FileReader::new(file) else { return };
-    loop {
-        match reader.next_key() {
-            Ok(Some(head)) => {
-                // Some hashes are skipped, as other types are.
-                let is_read = head.value_type == ValueType::Hash && choice & 1 == 0;
-                if is_read && reader.read_hash::<FileError>(NOW, |_, _| Ok(())).is_err() {
-                    break;
-                }
-            }
-            Ok(None) | Err(_) => break,
+    while let Ok(Some(head)) = reader.next_key() {
+        // Some hashes are skipped, as other types are.
+        let is_read = head.value_type == ValueType::Hash && choice & 1 == 0;
+        if is_read && reader.read_hash::<FileError>(NOW, |_, _| Ok(())).is_err() {
+            break;
         }
     }
     assert!(reader.offset() <= file.len() as u64, "{} of {} bytes", reader.offset(), file.len());
