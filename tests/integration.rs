@@ -18,6 +18,7 @@ mod documents;
 mod durability;
 mod hang_up;
 mod info;
+mod large_changes;
 mod limits;
 mod metrics;
 mod monitor;

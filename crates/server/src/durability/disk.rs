@@ -61,6 +61,7 @@ impl DiskThread {
             policy,
             oldest_nanos: None,
             is_sick: false,
+            has_lost: false,
             saving: None,
             growth,
         };
@@ -90,6 +91,8 @@ struct Disk {
     /// When the oldest record that is not synced came, in nanoseconds of the clock.
     oldest_nanos: Option<u64>,
     is_sick: bool,
+    /// A change could not be kept, at the end of the process.
+    has_lost: bool,
     saving: Option<Saving>,
     growth: Growth,
 }
@@ -227,20 +230,20 @@ impl Disk {
         Ok(())
     }
 
-    /// Takes a record into the log. Where there is no room the disk comes first, however long it takes.
+    /// Takes a record into the log. Where there is no room the disk comes first, however long it takes. Once one is lost,
+    /// so are those behind it: what is there is always the first changes without a gap.
     fn append(&mut self, body: &[u8]) {
-        loop {
+        while !self.has_lost {
             match self.log.append(body) {
                 Ok(_) => return,
                 Err(AppendError::Full) => {
                     if !self.sync() && !self.queue.rest(RETRY) {
-                        tracing::error!(bytes = body.len(), "a change is lost: the disk takes nothing");
-                        return;
+                        tracing::error!("the last changes are lost: the disk takes nothing");
+                        self.has_lost = true;
                     }
                 }
                 Err(AppendError::TooLong(bytes)) => {
-                    tracing::error!(bytes, "a change is too long for the log, and lost at the next start");
-                    return;
+                    unreachable!("a record of {bytes} bytes: what clients may send makes none so long")
                 }
             }
         }
@@ -318,5 +321,23 @@ impl Disk {
                 tracing::error!(%trouble, bytes, "the last changes are not on the disk");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mayfly_command::recorder::SPLIT_BYTES;
+    use mayfly_config::{DIRECTIVES, Kind};
+    use mayfly_persistence::RECORD_BYTES_MAX;
+
+    /// A record ends behind the effect that made it long. The longest effect names a key, and sets a field to a value.
+    #[test]
+    fn no_limit_that_can_be_set_admits_a_record_that_is_too_long() {
+        let longest = DIRECTIVES.iter().find(|directive| directive.path == "limits.bulk_bytes_max");
+        let Some(Kind::Bytes { max, .. }) = longest.map(|directive| &directive.kind) else {
+            panic!("the longest word has a limit in bytes");
+        };
+        const NUMBERS_BYTES_MAX: u64 = 100;
+        assert!(SPLIT_BYTES as u64 + 3 * max + NUMBERS_BYTES_MAX <= RECORD_BYTES_MAX as u64);
     }
 }

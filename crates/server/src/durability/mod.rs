@@ -21,6 +21,7 @@
 //! * A snapshot begins with a new segment of the log; all shards then hand out their keys in [`slices`], and the last one makes
 //!   it count. Everything goes through the one queue, so that no slice overtakes a record that it knows of.
 //! * One sync serves everything that was queued when it began.
+//! * Records of a change that is too long for one come into the queue together, so that they are neighbours in the log.
 //!
 //! Here: threads, waiting, times. What files look like and what is safe at which moment is `mayfly-persistence`'s.
 

@@ -91,17 +91,20 @@ impl Queue {
         }
     }
 
-    /// Hands a record over, and says its number.
-    pub fn hand(&self, body: Vec<u8>) -> u64 {
+    /// Hands a record over, behind those that it belongs together with, and says its number.
+    pub fn hand(&self, before: &mut Vec<Vec<u8>>, body: Vec<u8>) -> u64 {
         let mut waiting = self.lock();
-        waiting.bytes += body.len();
-        waiting.bodies.push(body);
-        waiting.handed += 1;
+        let was_idle = waiting.bodies.is_empty();
+        for body in before.drain(..).chain([body]) {
+            waiting.bytes += body.len();
+            waiting.bodies.push(body);
+            waiting.handed += 1;
+        }
         let number = waiting.handed;
         if waiting.bytes > self.bytes_max {
             self.is_full.store(true, Relaxed);
         }
-        let rings = waiting.is_asleep && (waiting.bodies.len() == 1 || waiting.bytes > GATHER_BYTES_MAX);
+        let rings = waiting.is_asleep && (was_idle || waiting.bytes > GATHER_BYTES_MAX);
         drop(waiting);
         if rings {
             self.bell.notify_one();
