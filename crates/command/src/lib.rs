@@ -21,7 +21,6 @@ pub mod cursor;
 mod documentation;
 pub mod error;
 mod expiry;
-pub mod glob;
 pub mod host;
 mod long_double;
 pub mod number;
@@ -33,6 +32,8 @@ pub mod table;
 mod testing;
 pub mod tracking;
 pub mod words;
+
+pub use mayfly_acl::glob;
 
 pub use changes::{Change, Changes, Class};
 pub use client::{ClientCard, ClientState, ReplyMode};
