@@ -5,6 +5,7 @@
 
 mod harness;
 
+mod access;
 mod atomicity;
 mod backpressure;
 mod channels;

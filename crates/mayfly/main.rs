@@ -35,7 +35,10 @@ fn main() -> ExitCode {
         return check::run(flags);
     }
     match load(&flags) {
-        Ok(loaded) if flags.check_config => print(&format!("OK: {}\n", loaded.source)),
+        Ok(loaded) if flags.check_config => match mayfly_server::check(&loaded) {
+            Ok(()) => print(&format!("OK: {}\n", loaded.source)),
+            Err(error) => complain(FAILED, &error.to_string()),
+        },
         Ok(loaded) if flags.print_config => print(&loaded.render_toml()),
         Ok(loaded) => match &flags.action {
             // A check needs no settings, and has run above.

@@ -12,6 +12,7 @@
 //! (`mayfly-store`), who brings a command to its shard and its reply back in order (`mayfly-engine`).
 //! This crate knows no threads, sockets or clocks; `now` comes with the context.
 
+mod access;
 pub mod argument;
 pub mod changes;
 pub mod client;
@@ -35,11 +36,12 @@ pub mod words;
 
 pub use mayfly_acl::glob;
 
+pub use access::{catalogue, check, note_denial, open_access};
 pub use changes::{Change, Changes, Class};
 pub use client::{ClientCard, ClientState, ReplyMode};
 pub use context::{Data, DataContext, SessionContext, Shards};
 pub use error::{CommandError, Outcome};
-pub use host::{CommandFacts, Host, HostFacts, Pause, PersistenceFacts, ShardFacts};
+pub use host::{CommandFacts, Host, HostFacts, NO_ACL_FILE, Pause, PersistenceFacts, ShardFacts};
 pub use recorder::Recorder;
 pub use routing::{Router, ShardId};
 pub use spec::{ChannelKind, Flags, Run, Spec, Step};

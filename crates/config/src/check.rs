@@ -14,7 +14,7 @@ pub(crate) struct Contradiction {
 
 /// The first contradiction in `config`.
 pub(crate) fn contradiction(config: &Config) -> Option<Contradiction> {
-    same_port(config).or_else(|| bounds_in_order(config))
+    same_port(config).or_else(|| bounds_in_order(config)).or_else(|| two_sources_of_users(config))
 }
 
 fn same_port(config: &Config) -> Option<Contradiction> {
@@ -24,6 +24,13 @@ fn same_port(config: &Config) -> Option<Contradiction> {
     let problem =
         format!("port {} at {address} is already that of server.port; choose another", metrics.port);
     Some(Contradiction { paths: ["metrics.port", "server.port"], problem })
+}
+
+/// Redis refuses both, too: whoever reads one of them would believe to know all users.
+fn two_sources_of_users(config: &Config) -> Option<Contradiction> {
+    let both = !config.access.file.is_empty() && !config.access.users.is_empty();
+    let problem = "users stand in access.users, too; declare them in one of both".to_owned();
+    both.then_some(Contradiction { paths: ["access.file", "access.users"], problem })
 }
 
 /// Whether listening on both addresses meets: they are equal, or one of them stands for every interface.

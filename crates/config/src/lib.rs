@@ -35,8 +35,8 @@ mod values;
 
 pub use directive::{Directive, Kind, Section, Value};
 pub use directives::{
-    Config, DIRECTIVES, EventsConfig, ExpiryConfig, HashConfig, LimitsConfig, LogConfig, MemoryConfig,
-    MetricsConfig, PersistenceConfig, SECTIONS, ServerConfig,
+    AccessConfig, Config, DIRECTIVES, EventsConfig, ExpiryConfig, HashConfig, LimitsConfig, LogConfig,
+    MemoryConfig, MetricsConfig, PersistenceConfig, SECTIONS, ServerConfig,
 };
 pub use error::{ConfigError, Place};
 pub use load::{Loaded, Source, load};

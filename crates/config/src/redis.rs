@@ -33,7 +33,7 @@ pub(crate) const FIXED: &[(&str, &str, &str)] = &[
     ("enable-debug-command", "no", "DEBUG is refused"),
     ("daemonize", "no", "the process stays in the foreground"),
     ("supervised", "no", "nobody is told that the process is ready"),
-    ("protected-mode", "no", "the address and the password decide who gets in"),
+    ("acl-pubsub-default", "resetchannels", "a new user has no channels"),
 ];
 
 /// Redis' switch of its log. Mayfly's is the folder.
@@ -82,6 +82,7 @@ fn redis_text(directive: &Directive, config: &Config) -> String {
             Kind::Letters { .. } => redis_letters(&text),
             _ => text,
         },
+        Value::Texts(texts) => texts.join("\n"),
         Value::Secret(secret) => (if secret.is_set() { MASK } else { "" }).into(),
         Value::Addresses(addresses) => {
             addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")

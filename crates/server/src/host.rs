@@ -8,8 +8,10 @@ use std::sync::atomic::{
 };
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
+use mayfly_acl::{Access, Users};
 use mayfly_command::{
-    ClientCard, CommandFacts, CommandId, Host, HostFacts, Pause, PersistenceFacts, ShardFacts, Table,
+    ClientCard, CommandFacts, CommandId, Host, HostFacts, NO_ACL_FILE, Pause, PersistenceFacts, ShardFacts,
+    Table, catalogue,
 };
 use mayfly_config::{
     Config, Directive, FsyncPolicy, Loaded, PersistenceConfig, Place, SetError, Source, rewrite,
@@ -19,6 +21,7 @@ use mayfly_store::UnixMillis;
 use tokio::sync::watch;
 
 use crate::SetLogLevel;
+use crate::access;
 use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::config_file;
@@ -26,7 +29,7 @@ use crate::durability::Queue;
 use crate::inbox::ShardPeer;
 use crate::monitors::Monitors;
 use crate::sampler::Samples;
-use crate::shard::{AskForSnapshot, Disconnect, Resume, WatchIdleness};
+use crate::shard::{AskForSnapshot, Disconnect, Resume, UsersChanged, WatchIdleness};
 use crate::system;
 
 /// The process that everything runs in; shared by all threads.
@@ -57,6 +60,8 @@ pub struct ServerHost {
     pub port: AtomicU16,
     /// Rates and peaks.
     pub samples: Samples,
+    /// Who may do what.
+    pub access: Access,
     config: RwLock<Arc<Config>>,
     /// How often it has changed.
     generation: AtomicU64,
@@ -76,10 +81,17 @@ impl ServerHost {
     ///
     /// # Errors
     /// The system has no random numbers for the run id.
-    pub fn new(loaded: Loaded, shards: u16, set_log_level: SetLogLevel) -> Result<Self, getrandom::Error> {
+    pub fn new(
+        loaded: Loaded,
+        shards: u16,
+        set_log_level: SetLogLevel,
+        users: Users,
+    ) -> Result<Self, getrandom::Error> {
         let mut random = [0; 20];
         getrandom::fill(&mut random)?;
         let clock = Clock::start();
+        let access = Access::new(users, catalogue());
+        access.set_log_entries_max(loaded.config.access.log_entries_max);
         Ok(ServerHost {
             clients: Clients::new(loaded.config.server.connections_max),
             pauses: Pauses::default(),
@@ -88,6 +100,7 @@ impl ServerHost {
             monitors: Monitors::default(),
             started_seconds: clock.now().0 / 1_000,
             clock,
+            access,
             counters: (0..shards).map(|_| Arc::default()).collect(),
             port: AtomicU16::new(0),
             run_id: random.iter().map(|byte| format!("{byte:02x}")).collect(),
@@ -129,8 +142,48 @@ impl ServerHost {
 }
 
 impl Host for ServerHost {
-    fn password(&self) -> String {
-        self.config().server.password.reveal().to_owned()
+    fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// Who lives on which thread is known to the threads alone, so each looks at all of its own.
+    fn users_changed(&self) {
+        for shard in self.shards.get().into_iter().flatten() {
+            shard.address.do_send(UsersChanged);
+        }
+    }
+
+    fn load_users(&self) -> Result<(), String> {
+        let config = self.config();
+        if config.access.file.is_empty() {
+            return Err(NO_ACL_FILE.to_owned());
+        }
+        let loaded =
+            access::load(&config).inspect_err(|error| tracing::warn!(%error, "no users were loaded"))?;
+        self.access.change(|users| users.replace(loaded));
+        tracing::info!(path = config.access.file, "users were loaded");
+        Ok(())
+    }
+
+    fn save_users(&self) -> Result<(), String> {
+        let config = self.config();
+        if config.access.file.is_empty() {
+            return Err(NO_ACL_FILE.to_owned());
+        }
+        // Held to the end, so that nobody else saves meanwhile; users can be looked up.
+        let _saving = self.set_since_start();
+        let users = self.access.users().clone();
+        access::save(&config.access.file, &users).map_err(|error| {
+            tracing::warn!(path = config.access.file, %error, "users could not be saved");
+            "There was an error trying to save the ACLs. Please check the server logs for more information"
+                .to_owned()
+        })?;
+        tracing::info!(path = config.access.file, "users were saved");
+        Ok(())
+    }
+
+    fn fill_with_random(&self, bytes: &mut [u8]) -> Result<(), String> {
+        getrandom::fill(bytes).map_err(|error| format!("the system gives no random numbers: {error}"))
     }
 
     fn databases(&self) -> u16 {
@@ -156,11 +209,16 @@ impl Host for ServerHost {
             );
             return Err(SetError::Refused("maxclients".to_owned(), problem).to_string());
         }
+        let password_changes = now.password != then.password;
         let timeout_changes = now.idle_timeout_seconds != then.idle_timeout_seconds;
         self.clients.set_connections_max(then.connections_max);
         self.events.set(event_classes(&changed));
         if changed.log.level != config.log.level {
             (self.log_level.0)(changed.log.level);
+        }
+        self.access.set_log_entries_max(changed.access.log_entries_max);
+        if password_changes {
+            self.access.change(|users| users.set_default_password(then.password.reveal()));
         }
         *config = Arc::new(changed);
         self.generation.fetch_add(1, Release);
@@ -180,13 +238,16 @@ impl Host for ServerHost {
         };
         // Held to the end, so that nobody else rewrites the file meanwhile.
         let set = self.set_since_start();
-        let directives: Vec<_> = set.values().copied().collect();
-        config_file::replace(path, |text| rewrite(path, text, &self.config(), &directives)).map_err(
-            |error| {
-                tracing::warn!(path = %path.display(), %error, "the config file could not be rewritten");
-                format!("Rewriting config file: {error}")
-            },
-        )?;
+        let mut directives: Vec<_> = set.values().copied().collect();
+        let mut config = Config::clone(&self.config());
+        if config.access.file.is_empty() && self.access.generation() > 1 {
+            config.access.users = access::texts(&config, &self.access.users());
+            directives.extend(Directive::find("access.users"));
+        }
+        config_file::replace(path, |text| rewrite(path, text, &config, &directives)).map_err(|error| {
+            tracing::warn!(path = %path.display(), %error, "the config file could not be rewritten");
+            format!("Rewriting config file: {error}")
+        })?;
         for directive in directives {
             if let place @ (Place::Environment(_) | Place::Flag(_)) = self.loaded.place(directive.path) {
                 let setting = directive.path;
@@ -239,6 +300,7 @@ impl Host for ServerHost {
         facts.output_bytes_total -= before.output_bytes_total;
         facts.errors_total -= before.errors_total;
         facts.output_overflows -= before.output_overflows;
+        facts.denials = facts.denials.since(before.denials);
         for (now, then) in facts.errors_by_code.iter_mut().zip(&before.errors_by_code) {
             now.1 -= then.1;
         }
@@ -338,6 +400,7 @@ impl ServerHost {
                 [&thread.channels, &thread.patterns, &thread.shard_channels].map(Counter::get)
             }),
             output_overflows: self.total(|thread| thread.output_overflows.get()),
+            denials: self.access.denials(),
             errors_by_code: ERROR_CODES
                 .iter()
                 .enumerate()

@@ -20,6 +20,7 @@
 //!
 //! A panic anywhere ends the process, which the binary sees to: a half-changed shard must not live on.
 
+mod access;
 mod clients;
 mod clock;
 mod config_file;
@@ -69,11 +70,20 @@ use thread::Thread;
 /// Changes how much is logged from here on.
 pub type SetLogLevel = Box<dyn Fn(Level) + Send + Sync>;
 
+/// Looks for mistakes that only a server that starts would find: in users and their rules.
+///
+/// # Errors
+/// The first mistake, with its place.
+pub fn check(loaded: &Loaded) -> Result<(), StartError> {
+    access::users_at_start(loaded).map(|_| ())
+}
+
 /// Runs the server until a signal or `SHUTDOWN` ends it.
 ///
 /// # Errors
 /// What keeps it from starting; see [`StartError`].
 pub fn run(loaded: Loaded, set_log_level: SetLogLevel) -> Result<(), StartError> {
+    let users = access::users_at_start(&loaded)?;
     let _huge_pages = system::prepare(&loaded.config.server);
     // Taken before any thread is started, so that a taken port leaves nothing behind.
     let client_listeners = listener::bind_clients(&loaded)?;
@@ -83,7 +93,7 @@ pub fn run(loaded: Loaded, set_log_level: SetLogLevel) -> Result<(), StartError>
     };
     let folder = durability::open_folder(&loaded)?;
     let shards = shard_count(&loaded);
-    let host = Arc::new(ServerHost::new(loaded, shards, set_log_level)?);
+    let host = Arc::new(ServerHost::new(loaded, shards, set_log_level, users)?);
     let hasher = KeyHasher::from_seed(getrandom::u64()?);
     let router = Router::new(hasher, shards);
     System::new().block_on(async move {
@@ -117,7 +127,7 @@ pub fn run(loaded: Loaded, set_log_level: SetLogLevel) -> Result<(), StartError>
             actix_rt::spawn(http::serve(listener, exporter));
         }
         actix_rt::spawn(sampler::sample(Arc::clone(&host)));
-        warn_if_open(&host.loaded);
+        warn_if_open(&host);
         let mut reason = pin!(signals.wait(&host));
         let mut disk = None;
         if let Some(folder) = folder {
@@ -185,11 +195,18 @@ fn start_shards(
 }
 
 /// An open door is a choice that the operator should see.
-fn warn_if_open(loaded: &Loaded) {
-    let server = &loaded.config.server;
-    if !server.password.is_set() && server.bind.iter().any(|address| !address.is_loopback()) {
-        tracing::warn!(
+fn warn_if_open(host: &ServerHost) {
+    let config = &host.loaded.config;
+    let is_reachable = config.server.bind.iter().any(|address| !address.is_loopback());
+    if !is_reachable || !host.access.default_user().needs_no_password() {
+        return;
+    }
+    match config.access.protected_mode {
+        true => tracing::warn!(
+            "only clients of this machine are let in, since there is no password; set server.password"
+        ),
+        false => tracing::warn!(
             "reachable from other machines without a password; set server.password or server.bind"
-        );
+        ),
     }
 }

@@ -101,15 +101,33 @@ impl Turns {
     }
 }
 
-fn admit(mut socket: tokio::net::TcpStream, address: SocketAddr, host: &ServerHost, shards: &Turns) {
+/// What Redis answers to a client of another machine in protected mode.
+const DENIED: &[u8] = b"-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the same host the server is running, however MAKE SURE Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected mode by editing the Redis configuration file, and setting the protected mode option to 'no', and then restarting the server. 3) If you started the server manually just for testing, restart it with the '--protected-mode no' option. 4) Set up an authentication password for the default user. NOTE: You only need to do one of the above things in order for the server to start accepting connections from the outside.\r\n";
+
+/// Whether a client is turned away for where it comes from.
+fn is_denied(address: IpAddr, host: &ServerHost) -> bool {
+    !address.to_canonical().is_loopback()
+        && host.config().access.protected_mode
+        && host.access.default_user().needs_no_password()
+}
+
+fn turn_away(mut socket: tokio::net::TcpStream, line: &'static [u8]) {
+    actix_rt::spawn(async move {
+        // Who is turned away may have gone already.
+        let _ = socket.write_all(line).await;
+    });
+}
+
+fn admit(socket: tokio::net::TcpStream, address: SocketAddr, host: &ServerHost, shards: &Turns) {
+    if is_denied(address.ip(), host) {
+        tracing::debug!(client = %address, "turned away: protected mode, and no password");
+        host.clients.reject();
+        return turn_away(socket, DENIED);
+    }
     let local = socket.local_addr().map_or_else(|_| String::new(), |address| address.to_string());
     let Some(card) = host.clients.enter(address.to_string(), local, host.clock.now().0) else {
         tracing::debug!(client = %address, "turned away: as many clients as server.connections_max allows");
-        actix_rt::spawn(async move {
-            // Who is turned away may have gone already.
-            let _ = socket.write_all(b"-ERR max number of clients reached\r\n").await;
-        });
-        return;
+        return turn_away(socket, b"-ERR max number of clients reached\r\n");
     };
     let adopted = socket.into_std().and_then(|socket| {
         prepare(&socket, &host.config().server)?;
