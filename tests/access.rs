@@ -381,14 +381,40 @@ fn mistakes_in_users_stop_the_start_with_their_place() {
     let path = temporary_file("user alice on\nuser alice off\n");
     let place = path.display().to_string();
     let file = |text: &str| Launch::bare().file(text);
+    let users = |list: &str| format!("[access]\nusers = [{list}]\n");
+    let acl_file = |path: &str| format!("[access]\nfile = \"{path}\"\n");
     let cases = [
-        ("[access]\nusers = [\"a on\", \"b +nothing\"]\n".to_owned(), "2: access.users: user b: Error in applying operation '+nothing': Unknown command or category name in ACL".to_owned()),
-        ("[access]\nusers = [\"a #123\"]\n".to_owned(), "2: access.users: user a: The password hash must be exactly 64 characters and contain only lowercase hexadecimal characters".to_owned()),
-        ("[access]\nusers = [\"a (+hget\"]\n".to_owned(), "2: access.users: user a: Unmatched parenthesis in selector definition".to_owned()),
-        ("[access]\nusers = [\"\"]\n".to_owned(), "2: access.users: a user without a name is given; allowed: up to 1024 users with rules of up to 65536 bytes".to_owned()),
-        (format!("[access]\nfile = \"{place}\"\n"), format!("2: access.file: {place}:2: Duplicate user 'alice' found")),
-        ("[access]\nfile = \"/nowhere/users.acl\"\n".to_owned(), "2: access.file: /nowhere/users.acl cannot be read: No such file or directory (os error 2)".to_owned()),
-        ("[access]\nusers = [\"a\"]\nfile = \"x\"\n".to_owned(), "3: access.file: users stand in access.users, too; declare them in one of both".to_owned()),
+        (
+            users(r#""a on", "b +nothing""#),
+            "2: access.users: user b: Error in applying operation '+nothing': Unknown command or category name in \
+             ACL"
+            .to_owned(),
+        ),
+        (
+            users(r#""a #123""#),
+            "2: access.users: user a: The password hash must be exactly 64 characters and contain only lowercase \
+             hexadecimal characters"
+                .to_owned(),
+        ),
+        (
+            users(r#""a (+hget""#),
+            "2: access.users: user a: Unmatched parenthesis in selector definition".to_owned(),
+        ),
+        (
+            users("\"\""),
+            "2: access.users: a user without a name is given; allowed: up to 1024 users with rules of up to 65536 \
+             bytes"
+                .to_owned(),
+        ),
+        (acl_file(&place), format!("2: access.file: {place}:2: Duplicate user 'alice' found")),
+        (
+            acl_file("/nowhere/users.acl"),
+            "2: access.file: /nowhere/users.acl cannot be read: No such file or directory (os error 2)".to_owned(),
+        ),
+        (
+            users("\"a\"") + "file = \"x\"\n",
+            "3: access.file: users stand in access.users, too; declare them in one of both".to_owned(),
+        ),
     ];
     for (text, problem) in cases {
         let launch = file(&text);

@@ -167,8 +167,27 @@ class AsInRedis(unittest.TestCase):
             pair = Pair(protocol)
             self.addCleanup(pair.close)
             pair.ask("ACL", "LOG", "RESET")
-            pair.ask("ACL", "SETUSER", "alice", "reset", "on", ">secret", "~a", "&a", "+hget", "+publish", "+multi", "+exec", "+acl|log")
-            options = {"username": "alice", "password": "secret", "protocol": protocol, "single_connection_client": True}
+            pair.ask(
+                "ACL",
+                "SETUSER",
+                "alice",
+                "reset",
+                "on",
+                ">secret",
+                "~a",
+                "&a",
+                "+hget",
+                "+publish",
+                "+multi",
+                "+exec",
+                "+acl|log",
+            )
+            options = {
+                "username": "alice",
+                "password": "secret",
+                "protocol": protocol,
+                "single_connection_client": True,
+            }
             for client in (redis.Redis(port=server.port, **options), real.connect(**options)):
                 with client:
                     self.talk_as_alice(client)
@@ -185,7 +204,9 @@ class AsInRedis(unittest.TestCase):
     @staticmethod
     def without_numbers(log: list) -> list:
         """The entries without times, addresses and the number of an entry, which began earlier on one server."""
-        entries = [entry if isinstance(entry, dict) else dict(zip(entry[::2], entry[1::2], strict=True)) for entry in log]
+        entries = [
+            entry if isinstance(entry, dict) else dict(zip(entry[::2], entry[1::2], strict=True)) for entry in log
+        ]
         own = {"age-seconds", "client-info", "entry-id", "timestamp-created", "timestamp-last-updated"}
         assert all(own < set(entry) for entry in entries), entries
         assert all("user=" in entry["client-info"] for entry in entries), entries
@@ -198,12 +219,20 @@ class LogIn(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
         with redis.Redis(port=server.port) as operator:
-            operator.acl_setuser("reader", enabled=True, passwords=["+secret"], keys=["session:*"], commands=["+@read", "+acl|whoami", "+client"])
+            operator.acl_setuser(
+                "reader",
+                enabled=True,
+                passwords=["+secret"],
+                keys=["session:*"],
+                commands=["+@read", "+acl|whoami", "+client"],
+            )
             operator.hset("session:1", "user", "ada")
 
     def test_redis_py(self) -> None:
         for protocol in (2, 3):
-            with redis.Redis(port=server.port, username="reader", password="secret", protocol=protocol, decode_responses=True) as client:
+            with redis.Redis(
+                port=server.port, username="reader", password="secret", protocol=protocol, decode_responses=True
+            ) as client:
                 self.assertEqual(client.acl_whoami(), "reader")
                 self.assertEqual(client.hgetall("session:1"), {"user": "ada"})
                 with self.assertRaisesRegex(redis.exceptions.NoPermissionError, "No permissions to access a key"):
@@ -234,5 +263,8 @@ class LogIn(unittest.TestCase):
         self.assertEqual(redis_cli(*given, "-3", "HGET", "session:1", "user"), "ada\n")
         self.assertIn("NOPERM", redis_cli(*given, "HSET", "session:1", "user", "eve"))
         self.assertEqual(redis_cli("--user", "reader", "ACL", "WHOAMI", REDISCLI_AUTH="secret"), "reader\n")
-        self.assertEqual(redis_cli("-u", f"redis://reader:secret@127.0.0.1:{server.port}", "--no-auth-warning", "ACL", "WHOAMI"), "reader\n")
+        self.assertEqual(
+            redis_cli("-u", f"redis://reader:secret@127.0.0.1:{server.port}", "--no-auth-warning", "ACL", "WHOAMI"),
+            "reader\n",
+        )
         self.assertIn("WRONGPASS", redis_cli("--user", "reader", "--pass", "wrong", "--no-auth-warning", "PING"))
