@@ -96,9 +96,6 @@ impl World {
 struct Nowhere;
 
 impl Host for Nowhere {
-    fn password(&self) -> String {
-        String::new()
-    }
     fn databases(&self) -> u16 {
         16
     }

@@ -6,6 +6,7 @@
 mod harness;
 
 mod abuse;
+mod access;
 mod atomicity;
 mod backpressure;
 mod channels;

@@ -20,6 +20,31 @@ test('connects with its defaults, in RESP3', async () => {
   await client.close();
 });
 
+test('logs in with a user name', async () => {
+  const operator = await createClient({ url: url(server.port) }).connect();
+  await operator.aclSetUser('reader', ['on', '>secret', '~session:*', '+hget', '+acl|whoami', '+client']);
+  for (const RESP of [2, 3]) {
+    const given = { username: 'reader', password: 'secret', RESP };
+    const client = await createClient({ url: url(server.port), ...given }).connect();
+    assert.equal(await client.aclWhoAmI(), 'reader');
+    assert.equal(await client.hGet('session:1', 'field'), null);
+    await assert.rejects(client.hGet('other', 'field'), /NOPERM No permissions to access a key/);
+    const refused = /NOPERM User reader has no permissions to run the 'hset' command/;
+    await assert.rejects(client.hSet('session:1', 'field', 'value'), refused);
+    await client.close();
+  }
+  const wrong = createClient({
+    url: url(server.port),
+    username: 'reader',
+    password: 'wrong',
+    socket: { reconnectStrategy: false },
+  });
+  wrong.on('error', () => {});
+  await assert.rejects(wrong.connect(), /WRONGPASS/);
+  assert.equal(await operator.aclDelUser('reader'), 1);
+  await operator.close();
+});
+
 for (const RESP of [2, 3]) {
   describe(`RESP${RESP}`, () => {
     let client;

@@ -6,8 +6,10 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use mayfly_acl::{DEFAULT_USER, User};
 use mayfly_resp::Protocol;
 
+use crate::access::open_access;
 use crate::tracking::Tracking;
 
 /// What a session knows of its client and its own standing.
@@ -21,6 +23,10 @@ pub struct ClientState {
     pub database: u16,
     /// Whether commands other than those flagged `no_auth` are allowed.
     pub authenticated: bool,
+    /// The user as whom it asks.
+    pub user: Arc<User>,
+    /// Whether what it asks at the moment was queued for a transaction.
+    pub is_in_transaction: bool,
     /// Whether the client wants replies: `CLIENT REPLY`.
     pub reply_mode: ReplyMode,
     /// How its reads are tracked: `CLIENT TRACKING`.
@@ -44,18 +50,28 @@ pub enum Awaited {
 }
 
 impl ClientState {
-    /// A client that has just connected.
+    /// A client that has just connected, as the default user. Which rights that has is looked up before its first
+    /// request.
     pub fn new(card: Arc<ClientCard>, authenticated: bool) -> Self {
         ClientState {
             card,
             protocol: Protocol::Resp2,
             database: 0,
             authenticated,
+            user: open_access().default_user(),
+            is_in_transaction: false,
             reply_mode: ReplyMode::On,
             tracking: None,
             closing: false,
             awaits: None,
         }
+    }
+
+    /// Makes it ask as this user, here and on the card.
+    pub fn set_user(&mut self, user: Arc<User>, authenticated: bool) {
+        self.card.names().user = user.name().to_vec();
+        self.user = user;
+        self.authenticated = authenticated;
     }
 
     /// Changes the protocol here and on the card.
@@ -169,8 +185,8 @@ pub struct ClientCard {
     names: Mutex<ClientNames>,
 }
 
-/// The names that a client gives itself.
-#[derive(Clone, Default, Debug)]
+/// The names of a client: those that it gives itself, and that of its user.
+#[derive(Clone, Debug)]
 pub struct ClientNames {
     /// `CLIENT SETNAME`, or the `SETNAME` of `HELLO`.
     pub name: Vec<u8>,
@@ -178,6 +194,16 @@ pub struct ClientNames {
     pub library: Vec<u8>,
     /// `CLIENT SETINFO LIB-VER`.
     pub library_version: Vec<u8>,
+    /// The user as whom it asks.
+    pub user: Vec<u8>,
+}
+
+impl Default for ClientNames {
+    /// Those of a client that has just connected.
+    fn default() -> Self {
+        let user = DEFAULT_USER.to_vec();
+        ClientNames { name: Vec::new(), library: Vec::new(), library_version: Vec::new(), user }
+    }
 }
 
 impl ClientCard {

@@ -1,5 +1,6 @@
 //! `COMMAND DOCS`, `COMMAND INFO` and the `HELP` of containers, rendered from specs.
 
+use mayfly_acl::{Categories, Category};
 use mayfly_resp::ReplyWriter;
 
 use crate::argument::{Argument, Kind};
@@ -20,7 +21,7 @@ pub(crate) fn reply_info(reply: &mut ReplyWriter<'_>, command: &Command) {
     flags.iter().for_each(|flag| reply.simple(flag));
     let (first, last, step) = key_range(spec.keys);
     [first, last, step].into_iter().for_each(|number| reply.integer(number));
-    let categories = categories(command);
+    let categories: Vec<_> = categories(command).names().collect();
     reply.set(categories.len());
     categories.iter().for_each(|category| reply.simple(&format!("@{category}")));
     // Tips for proxies, of which there are none.
@@ -63,11 +64,13 @@ pub(crate) fn reply_docs(reply: &mut ReplyWriter<'_>, command: &Command) {
     }
 }
 
-/// The ACL categories of a command, in Redis' order. They follow from its chapter and its flags.
-pub(crate) fn categories(command: &Command) -> Vec<&'static str> {
+/// The ACL categories of a command. They follow from its chapter and its flags.
+pub(crate) fn categories(command: &Command) -> Categories {
     let spec = command.spec;
+    if let Some((_, categories)) = CATEGORIES_BY_HAND.iter().find(|(name, _)| *name == command.full_name()) {
+        return categories.iter().copied().collect();
+    }
     let has = |flags| spec.flags.has(flags);
-    let by_hand = |category| CATEGORIES_BY_HAND.contains(&(command.full_name(), category));
     // A container by itself does nothing to anything.
     let acts = !matches!(spec.run, Run::Container(_));
     let on_keyspace = match spec.group {
@@ -77,25 +80,33 @@ pub(crate) fn categories(command: &Command) -> Vec<&'static str> {
     };
     let on_connection = spec.group == Group::Connection || command.full_name().starts_with("command|");
     [
-        ("keyspace", acts && on_keyspace),
-        ("read", has(Flags::READONLY)),
-        ("write", has(Flags::WRITE)),
-        ("hash", spec.group == Group::Hash),
-        ("admin", has(Flags::ADMIN)),
-        ("fast", has(Flags::FAST)),
-        ("slow", !has(Flags::FAST)),
-        ("dangerous", has(Flags::ADMIN) || has(Flags::DANGEROUS)),
-        ("connection", acts && on_connection),
+        (Category::Keyspace, acts && on_keyspace),
+        (Category::Read, has(Flags::READONLY)),
+        (Category::Write, has(Flags::WRITE)),
+        (Category::Hash, spec.group == Group::Hash),
+        (Category::PubSub, has(Flags::PUBSUB)),
+        (Category::Admin, has(Flags::ADMIN)),
+        (Category::Fast, has(Flags::FAST)),
+        (Category::Slow, !has(Flags::FAST)),
+        (Category::Dangerous, has(Flags::ADMIN) || has(Flags::DANGEROUS)),
+        (Category::Connection, acts && on_connection),
+        (Category::Transaction, spec.group == Group::Transactions),
     ]
     .into_iter()
-    .filter(|&(category, applies)| applies || by_hand(category))
+    .filter(|(_, applies)| *applies)
     .map(|(category, _)| category)
     .collect()
 }
 
 /// Categories that follow from nothing: Redis has them in a command's own description.
-const CATEGORIES_BY_HAND: [(&str, &str); 3] =
-    [("command", "connection"), ("readonly", "connection"), ("role", "admin")];
+const CATEGORIES_BY_HAND: [(&str, &[Category]); 6] = [
+    ("command", &[Category::Slow, Category::Connection]),
+    ("get", &[Category::Read, Category::String, Category::Fast]),
+    ("lastsave", &[Category::Admin, Category::Fast, Category::Dangerous]),
+    ("readonly", &[Category::Fast, Category::Connection]),
+    ("role", &[Category::Admin, Category::Fast, Category::Dangerous]),
+    ("wait", &[Category::Slow, Category::Blocking, Category::Connection]),
+];
 
 /// The subcommands of a container, in the order of its spec.
 fn subcommands(command: &Command) -> Vec<&'static Command> {
@@ -262,10 +273,18 @@ mod tests {
             ("config|get", "admin slow dangerous"),
             ("config|help", "slow"),
             ("command", "slow connection"),
+            ("get", "read string fast"),
+            ("wait", "slow blocking connection"),
+            ("lastsave", "admin fast dangerous"),
+            ("publish", "pubsub fast"),
+            ("pubsub|help", "slow"),
+            ("exec", "slow transaction"),
+            ("acl|setuser", "admin slow dangerous"),
+            ("acl|whoami", "slow"),
             ("command|docs", "slow connection"),
         ] {
             let command = Table::get().find_full(name.as_bytes()).expect(name);
-            assert_eq!(categories(command).join(" "), expected, "{name}");
+            assert_eq!(categories(command).names().collect::<Vec<_>>().join(" "), expected, "{name}");
         }
     }
 

@@ -4,14 +4,50 @@
 
 use std::sync::Arc;
 
+use mayfly_acl::{Access, Denials};
 use mayfly_store::UnixMillis;
 
+use crate::access::open_access;
 use crate::client::ClientCard;
+
+/// What `ACL LOAD` and `ACL SAVE` answer where no file is named.
+pub const NO_ACL_FILE: &str = "This Redis instance is not configured to use an ACL file. You may want to specify users \
+                               via the ACL SETUSER command and then issue a CONFIG REWRITE (assuming you have a Redis \
+                               configuration file set) in order to store users in the Redis configuration.";
 
 /// The process that a command runs in.
 pub trait Host: Send + Sync {
-    /// The password that clients must give; empty: none.
-    fn password(&self) -> String;
+    /// The users of the process.
+    fn access(&self) -> &Access {
+        open_access()
+    }
+
+    /// Has every connection look at once what has become of its user.
+    fn users_changed(&self) {}
+
+    /// Takes the users of the ACL file in the place of all: all of them, or none.
+    ///
+    /// # Errors
+    /// The text that says what is wrong, without its code.
+    fn load_users(&self) -> Result<(), String> {
+        Err(NO_ACL_FILE.to_owned())
+    }
+
+    /// Writes all users to the ACL file.
+    ///
+    /// # Errors
+    /// The text that says what is wrong, without its code.
+    fn save_users(&self) -> Result<(), String> {
+        Err(NO_ACL_FILE.to_owned())
+    }
+
+    /// Fills `bytes` with random numbers that nobody can guess.
+    ///
+    /// # Errors
+    /// There are none; the text without its code.
+    fn fill_with_random(&self, _bytes: &mut [u8]) -> Result<(), String> {
+        Err("this process has no random numbers".to_owned())
+    }
 
     /// Number of logical databases.
     fn databases(&self) -> u16;
@@ -197,6 +233,8 @@ pub struct HostFacts {
     pub channels: [u64; 3],
     /// Clients closed because they did not read.
     pub output_overflows: u64,
+    /// What users were denied.
+    pub denials: Denials,
     /// Errors that were answered, by code.
     pub errors_by_code: Vec<(&'static str, u64)>,
     /// Calls, errors and microseconds of each command that was called, by full name.

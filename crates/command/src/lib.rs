@@ -12,6 +12,7 @@
 //! (`mayfly-store`), who brings a command to its shard and its reply back in order (`mayfly-engine`).
 //! This crate knows no threads, sockets or clocks; `now` comes with the context.
 
+mod access;
 pub mod argument;
 pub mod changes;
 pub mod client;
@@ -21,7 +22,6 @@ pub mod cursor;
 mod documentation;
 pub mod error;
 mod expiry;
-pub mod glob;
 pub mod host;
 mod long_double;
 pub mod number;
@@ -35,12 +35,16 @@ pub mod tracking;
 pub mod ttl;
 pub mod words;
 
+pub use mayfly_acl::glob;
+
+pub use access::{catalogue, check, note_denial, open_access};
 pub use changes::{Change, Changes, Class};
 pub use client::{Awaited, ClientCard, ClientState, ReplyMode};
 pub use context::{Data, DataContext, SessionContext, Shards};
 pub use error::{CommandError, Outcome};
 pub use host::{
-    Begun, CommandFacts, Host, HostFacts, Pause, PersistenceFacts, ShardFacts, SnapshotKind, SnapshotRefusal,
+    Begun, CommandFacts, Host, HostFacts, NO_ACL_FILE, Pause, PersistenceFacts, ShardFacts, SnapshotKind,
+    SnapshotRefusal,
 };
 pub use recorder::Recorder;
 pub use routing::{Router, ShardId};

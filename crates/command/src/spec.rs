@@ -4,6 +4,8 @@
 //! check, routing, `COMMAND`, `COMMAND DOCS`, the metrics label and the README's table. The arguments'
 //! grammar lives in [`crate::argument`], the list of all specs in [`crate::table`].
 
+use mayfly_acl::KeyAccess;
+
 use crate::argument::Argument;
 use crate::context::{DataContext, SessionContext};
 use crate::error::Outcome;
@@ -204,18 +206,27 @@ impl Flags {
 
     /// About channels.
     pub const PUBSUB: Flags = Flags(1 << 13);
+    /// May hold the client until something happens.
+    pub const BLOCKING: Flags = Flags(1 << 14);
+    /// Not allowed while a replica loads data beside what it serves.
+    pub const NO_ASYNC_LOADING: Flags = Flags(1 << 15);
+    /// Is not in the slow log by itself.
+    pub const SKIP_SLOWLOG: Flags = Flags(1 << 16);
 
-    const NAMES: [(Flags, &'static str); 12] = [
+    const NAMES: [(Flags, &'static str); 15] = [
         (Flags::WRITE, "write"),
         (Flags::READONLY, "readonly"),
         (Flags::DENYOOM, "denyoom"),
         (Flags::ADMIN, "admin"),
         (Flags::PUBSUB, "pubsub"),
         (Flags::NOSCRIPT, "noscript"),
+        (Flags::BLOCKING, "blocking"),
         (Flags::LOADING, "loading"),
         (Flags::STALE, "stale"),
+        (Flags::SKIP_SLOWLOG, "skip_slowlog"),
         (Flags::FAST, "fast"),
         (Flags::NO_AUTH, "no_auth"),
+        (Flags::NO_ASYNC_LOADING, "no_async_loading"),
         (Flags::NO_MULTI, "no_multi"),
         (Flags::ALLOW_BUSY, "allow_busy"),
     ];
@@ -260,8 +271,17 @@ impl KeySpec {
         KeySpec { first: position, last: -1, step: 1, access }
     }
 
+    /// What a user must be allowed to do to them.
+    pub fn rights(self) -> KeyAccess {
+        self.access.iter().fold(KeyAccess::NONE, |rights, word| match *word {
+            "access" => rights.and(KeyAccess::READ),
+            "insert" | "update" | "delete" => rights.and(KeyAccess::WRITE),
+            _ => rights,
+        })
+    }
+
     /// The positions of these keys in a request of `words` words.
-    pub fn positions(self, words: usize) -> impl Iterator<Item = usize> {
+    pub fn positions(self, words: usize) -> impl Iterator<Item = usize> + Clone {
         let end = if self.last < 0 { words as isize + self.last } else { self.last };
         let end = usize::try_from(end).map_or(0, |last| (last + 1).min(words));
         (self.first..end).step_by(self.step)

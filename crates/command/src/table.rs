@@ -92,6 +92,15 @@ impl Table {
         }
     }
 
+    /// The command or subcommand that a request is by its first words, whatever their number.
+    pub fn find_request(&self, words: Words<'_>) -> Option<&'static Command> {
+        let command = self.find(words.get(0)?)?;
+        match (command.spec.run, words.get(1)) {
+            (Run::Container(_), Some(word)) => command.subcommand(word),
+            _ => Some(command),
+        }
+    }
+
     /// The command or subcommand of a full name such as `config|get`.
     pub fn find_full(&self, word: &[u8]) -> Option<&'static Command> {
         match word.iter().position(|&byte| byte == b'|') {

@@ -15,9 +15,11 @@
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
+use mayfly_acl::{Access, Users};
 use mayfly_resp::{Decoded, Decoder, Protocol, ReplyReader, ReplyWriter, RequestLimits};
 use mayfly_store::{AccessPolicy, KeyHasher, Keyspace, StoreOptions, UnixMillis};
 
+use crate::access::catalogue;
 use crate::changes::{Change, Changes};
 use crate::client::{ClientCard, ClientState};
 use crate::context::{Data, DataContext, SessionContext, Shards};
@@ -220,18 +222,42 @@ fn find(words: Words<'_>, authenticated: bool) -> Result<&'static Command, Comma
 }
 
 /// A host with a fixed config and no other clients.
-#[derive(Default)]
 pub struct TestHost {
-    pub password: String,
+    pub access: Access,
     pub clients: Vec<Arc<ClientCard>>,
     pub shut_down: AtomicBool,
     pub shards_at_reset: Mutex<ShardFacts>,
     pub disconnected: Mutex<Vec<u64>>,
 }
 
+impl Default for TestHost {
+    fn default() -> Self {
+        TestHost {
+            access: Access::new(Users::default(), catalogue()),
+            clients: Vec::new(),
+            shut_down: AtomicBool::new(false),
+            shards_at_reset: Mutex::default(),
+            disconnected: Mutex::default(),
+        }
+    }
+}
+
+impl TestHost {
+    /// Has the default user need this password.
+    pub fn set_password(&self, password: &str) {
+        self.access.change(|users| users.set_default_password(password));
+    }
+}
+
 impl Host for TestHost {
-    fn password(&self) -> String {
-        self.password.clone()
+    fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// Counts upwards.
+    fn fill_with_random(&self, bytes: &mut [u8]) -> Result<(), String> {
+        bytes.iter_mut().enumerate().for_each(|(index, byte)| *byte = index as u8);
+        Ok(())
     }
 
     fn databases(&self) -> u16 {

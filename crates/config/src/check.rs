@@ -14,7 +14,10 @@ pub(crate) struct Contradiction {
 
 /// The first contradiction in `config`.
 pub(crate) fn contradiction(config: &Config) -> Option<Contradiction> {
-    same_port(config).or_else(|| same_port_of_clients(config)).or_else(|| bounds_in_order(config))
+    same_port(config)
+        .or_else(|| same_port_of_clients(config))
+        .or_else(|| bounds_in_order(config))
+        .or_else(|| two_sources_of_users(config))
 }
 
 /// Both listen on the same addresses.
@@ -33,6 +36,13 @@ fn same_port(config: &Config) -> Option<Contradiction> {
     let address = server.bind.iter().find(|address| overlap(**address, metrics.bind))?;
     let problem = format!("port {port} at {address} is already that of {taken}; choose another");
     Some(Contradiction { paths: ["metrics.port", taken], problem })
+}
+
+/// Redis refuses both, too: whoever reads one of them would believe to know all users.
+fn two_sources_of_users(config: &Config) -> Option<Contradiction> {
+    let both = !config.access.file.is_empty() && !config.access.users.is_empty();
+    let problem = "users stand in access.users, too; declare them in one of both".to_owned();
+    both.then_some(Contradiction { paths: ["access.file", "access.users"], problem })
 }
 
 /// Whether listening on both addresses meets: they are equal, or one of them stands for every interface.

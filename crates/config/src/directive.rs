@@ -3,6 +3,8 @@
 
 use std::net::IpAddr;
 
+use mayfly_acl::hide_passwords;
+
 use crate::save_points::SavePoints;
 use crate::values::{MASK, Secret};
 use crate::{Config, render, size};
@@ -140,6 +142,13 @@ pub enum Kind {
     SavePoints,
     /// The permissions of a file, in octal; empty means none are given.
     Permissions,
+    /// Up to so many users, each a name and rules of at most so many bytes. Passwords are replaced by their hashes.
+    Users {
+        /// The greatest allowed number of users.
+        max: usize,
+        /// The longest allowed text of one, in bytes.
+        bytes_max: usize,
+    },
     /// One IP address.
     Address,
     /// From one to so many different IP addresses.
@@ -169,6 +178,9 @@ impl Kind {
             Self::Path { bytes_max } => format!("a path of up to {bytes_max} bytes"),
             Self::SavePoints => "pairs of seconds, from 1, and changes".into(),
             Self::Permissions => "octal digits such as 770".into(),
+            Self::Users { max, bytes_max } => {
+                format!("up to {max} users with rules of up to {bytes_max} bytes")
+            }
             Self::Address => "an IP address".into(),
             Self::Addresses { max } => format!("1 to {max} IP addresses"),
         }
@@ -216,6 +228,7 @@ impl Kind {
                 }
                 _ => Err(self.refuse(&format!("{text:?} is none"))),
             },
+            Self::Users { .. } => self.users(text.lines()),
             Self::Address => Ok(Value::Addresses(vec![self.address(text)?])),
             Self::Addresses { .. } => {
                 let words = text.split([',', ' ']).filter(|word| !word.is_empty());
@@ -259,6 +272,33 @@ impl Kind {
         Ok(Value::Addresses(addresses))
     }
 
+    /// Checks how many users there are and how long each is. What the rules say is checked where commands are known.
+    pub(crate) fn users<'a>(&self, texts: impl Iterator<Item = &'a str>) -> Result<Value, String> {
+        let Self::Users { max, bytes_max } = *self else { return Err(self.refuse("users are given")) };
+        let mut users: Vec<String> = Vec::new();
+        for text in texts {
+            let words: Vec<_> = text.split_whitespace().map(hide_passwords).collect();
+            match &words[..] {
+                [] => return Err(self.refuse("a user without a name is given")),
+                _ if text.len() > bytes_max => {
+                    return Err(self.refuse(&format!(
+                        "{} bytes of user {} are too many",
+                        text.len(),
+                        words[0]
+                    )));
+                }
+                _ if text.chars().any(|letter| letter.is_control() && !letter.is_whitespace()) => {
+                    return Err(self.refuse(&format!("there is a control character in user {:?}", words[0])));
+                }
+                _ => users.push(words.join(" ")),
+            }
+        }
+        match users.len() {
+            count if count > max => Err(self.refuse(&format!("{count} users are given"))),
+            _ => Ok(Value::Texts(users)),
+        }
+    }
+
     /// `what is wrong; allowed: what is allowed`.
     pub(crate) fn refuse(&self, problem: &str) -> String {
         format!("{problem}; allowed: {}", self.allowed())
@@ -288,6 +328,8 @@ pub enum Value {
     Flag(bool),
     /// Of letters, paths, save points and permissions.
     Text(String),
+    /// Of users.
+    Texts(Vec<String>),
     /// Of words, as the kind lists it.
     Word(&'static str),
     /// Of secrets.

@@ -197,6 +197,22 @@ directives! {
         snapshot_rest_ms: u64 = 1, Kind::Integer { min: 0, max: 1_000, unit: "ms" }, live;
     }
 
+    /// Who may do what, as in Redis' access control lists.
+    access: AccessConfig {
+        /// Users, one a text: the name and then rules, as ACL SETUSER takes them. "default" is who has not logged in.
+        /// Give hashes (#...) rather than passwords (>...). In the environment a line holds a user.
+        users: Vec<String> = Vec::new(), Kind::Users { max: 1_024, bytes_max: 65_536 };
+        /// The file that users are read from at the start and by ACL LOAD, and written to by ACL SAVE. A line
+        /// is "user", the name and rules. What it says of the user default goes before server.password.
+        file: String = String::new(), Kind::Path { bytes_max: 4_096 }, redis "aclfile";
+        /// How many entries ACL LOG keeps of what was denied last.
+        log_entries_max: usize = 128, Kind::Integer { min: 0, max: 100_000, unit: "entries" }, redis "acllog-max-len",
+            live;
+        /// Whether only clients of this machine are let in while the user default needs no password, whatever
+        /// server.bind says.
+        protected_mode: bool = true, Kind::Flag, redis "protected-mode", live;
+    }
+
     /// What subscribers are told of keys.
     events: EventsConfig {
         /// Which keyspace events are published, in Redis' letters: K to channels named by key, E to channels named

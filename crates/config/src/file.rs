@@ -142,7 +142,7 @@ fn value(kind: &Kind, item: &Item) -> Result<Value, String> {
             | Kind::SavePoints
             | Kind::Permissions
             | Kind::Address => "a string",
-            Kind::Addresses { .. } => "a list of strings",
+            Kind::Users { .. } | Kind::Addresses { .. } => "a list of strings",
         };
         kind.refuse(&format!("expected {expected}, found {}", with_article(item.type_name())))
     };
@@ -168,6 +168,10 @@ fn value(kind: &Kind, item: &Item) -> Result<Value, String> {
                 kind.address(item.as_str().ok_or_else(wrong_type)?)
             };
             kind.addresses(array.iter().map(address).collect::<Result<_, _>>()?)
+        }
+        (Kind::Users { .. }, Some(TomlValue::Array(array))) => {
+            let texts: Option<Vec<&str>> = array.iter().map(TomlValue::as_str).collect();
+            kind.users(texts.ok_or_else(wrong_type)?.into_iter())
         }
         _ => Err(wrong_type()),
     }

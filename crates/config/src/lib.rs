@@ -37,8 +37,8 @@ mod values;
 
 pub use directive::{Directive, Kind, Section, Value};
 pub use directives::{
-    Config, DIRECTIVES, EventsConfig, ExpiryConfig, HashConfig, LimitsConfig, LogConfig, MemoryConfig,
-    MetricsConfig, PersistenceConfig, SECTIONS, ServerConfig, TlsConfig,
+    AccessConfig, Config, DIRECTIVES, EventsConfig, ExpiryConfig, HashConfig, LimitsConfig, LogConfig,
+    MemoryConfig, MetricsConfig, PersistenceConfig, SECTIONS, ServerConfig, TlsConfig,
 };
 pub use error::{ConfigError, Place};
 pub use load::{Loaded, Source, load};

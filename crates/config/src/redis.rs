@@ -30,7 +30,7 @@ pub(crate) const FIXED: &[(&str, &str, &str)] = &[
     ("enable-debug-command", "no", "DEBUG is refused"),
     ("daemonize", "no", "the process stays in the foreground"),
     ("supervised", "auto", "whoever has set NOTIFY_SOCKET is told that the process is ready"),
-    ("protected-mode", "no", "the address and the password decide who gets in"),
+    ("acl-pubsub-default", "resetchannels", "a new user has no channels"),
 ];
 
 /// Redis' switch of its log. Mayfly's is the folder.
@@ -80,6 +80,7 @@ fn redis_text(directive: &Directive, config: &Config) -> String {
             Kind::Permissions if text.is_empty() => "0".into(),
             _ => text,
         },
+        Value::Texts(texts) => texts.join("\n"),
         Value::Secret(secret) => (if secret.is_set() { MASK } else { "" }).into(),
         Value::Addresses(addresses) => {
             addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")

@@ -84,6 +84,9 @@ pub(crate) fn literal(kind: &Kind, value: &Value) -> String {
         (_, Value::Word(word)) => format!("{word:?}"),
         (_, Value::Text(text)) => format!("{text:?}"),
         (_, Value::Secret(secret)) => format!("{:?}", if secret.is_set() { MASK } else { "" }),
+        (_, Value::Texts(texts)) => {
+            format!("[{}]", texts.iter().map(|text| format!("{text:?}")).collect::<Vec<_>>().join(", "))
+        }
         (Kind::Addresses { .. }, Value::Addresses(addresses)) => {
             format!(
                 "[{}]",

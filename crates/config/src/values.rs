@@ -303,6 +303,19 @@ impl Setting for SavePoints {
     }
 }
 
+impl Setting for Vec<String> {
+    fn to_value(&self) -> Value {
+        Value::Texts(self.clone())
+    }
+
+    fn from_value(value: Value) -> Option<Self> {
+        match value {
+            Value::Texts(texts) => Some(texts),
+            _ => None,
+        }
+    }
+}
+
 impl Setting for Secret {
     fn to_value(&self) -> Value {
         Value::Secret(self.clone())

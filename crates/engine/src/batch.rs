@@ -1,6 +1,9 @@
 //! What travels between sessions and shards.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use mayfly_acl::User;
 use mayfly_command::{Awaited, Command, ShardId, Words};
 use mayfly_resp::{Protocol, Span};
 use mayfly_store::Keyspace;
@@ -163,6 +166,8 @@ pub enum Outgoing {
     Unwatch(Vec<ShardId>, u64, WatchFlag),
     /// To all shards, ascending; it goes to the first: forget what the client of this number listens to and caches.
     Unsubscribe(u64),
+    /// To the first shard: the client of this number asks as this user, which has lost channels.
+    Audit(u64, Arc<User>),
     /// To the process: the client of this number begins to read what all clients ask for, or ends it.
     Monitor {
         /// Number of the client.
@@ -192,6 +197,8 @@ pub enum Work<A> {
     /// Forget what the client of this number listens to and caches, and pass on to the next shard. It goes from shard to shard
     /// as the joint does that subscribes, so that it cannot overtake one.
     Unsubscribe(u64),
+    /// Look whether the client of this number may still listen to all that it listens to, as this user.
+    Audit(u64, Arc<User>),
 }
 
 impl<A> Work<A> {

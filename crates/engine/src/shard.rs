@@ -331,6 +331,11 @@ impl<A: Clone> Shard<A> {
                     effects.push(Effect::Pass(ShardId(self.id.0 + 1), Work::Unsubscribe(client)));
                 }
             }
+            Work::Audit(client, user) => {
+                if let Some(observers) = &self.observers {
+                    observers.subscriptions.audit(client, &user, effects);
+                }
+            }
             Work::Return(..) => unreachable!("a keyspace that comes home is never queued"),
         }
     }

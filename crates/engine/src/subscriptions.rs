@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hashbrown::{HashMap, HashSet};
+use mayfly_acl::User;
 use mayfly_command::{ChannelKind, glob};
 use mayfly_resp::{Protocol, ReplyWriter};
 
@@ -32,6 +33,8 @@ pub enum Push {
     Invalidate(Option<Arc<[Bytes]>>),
     /// The same for another client, which has its invalidations sent here.
     Redirected(Option<Arc<[Bytes]>>),
+    /// The client listens to what its user may not any more: it is closed.
+    Revoked,
 }
 
 /// A message to one subscriber.
@@ -120,6 +123,19 @@ impl<A: Clone> Subscriptions<A> {
     pub fn of(&self, kind: ChannelKind, client: u64) -> Vec<Bytes> {
         let sets = self.by_client.get(&client);
         sets.map_or_else(Vec::new, |sets| sets[kind as usize].iter().cloned().collect())
+    }
+
+    /// Closes a client that listens to what this user may not.
+    pub fn audit(&self, client: u64, user: &User, effects: &mut Vec<Effect<A>>) {
+        for kind in KINDS {
+            let names = self.by_client.get(&client).into_iter().flat_map(|sets| &sets[kind as usize]);
+            let denied = |name: &&Bytes| !user.allows_channel(name, kind == ChannelKind::Pattern);
+            let Some(name) = names.into_iter().find(denied) else { continue };
+            let listeners = self.by_name[kind as usize].get(name);
+            if let Some(address) = listeners.and_then(|listeners| listeners.get(&client)) {
+                return effects.push(Effect::Push(address.clone(), client, Push::Revoked));
+            }
+        }
     }
 
     /// How many subscriptions a client has that count together with `kind`: channels and patterns are one count,

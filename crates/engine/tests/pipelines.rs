@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use mayfly_command::{ClientCard, ClientState, Host, HostFacts, Pause, Router, ShardId};
+use mayfly_acl::{Access, Users};
+use mayfly_command::{ClientCard, ClientState, Host, HostFacts, Pause, Router, ShardId, catalogue};
 use mayfly_engine::{
     Batch, Door, Effect, EventClasses, Moment, Outgoing, Pauses, Push, Session, SessionOptions, Shard,
     ShardOptions, SharedEventClasses, Surroundings, ThreadCounters, Work,
@@ -20,11 +21,11 @@ const SHARDS: u16 = 2;
 const ON_FIRST: &str = "first";
 const ON_SECOND: &str = "second";
 
-struct TestHost(&'static str);
+struct TestHost(Access);
 
 impl Host for TestHost {
-    fn password(&self) -> String {
-        self.0.to_owned()
+    fn access(&self) -> &Access {
+        &self.0
     }
 
     fn databases(&self) -> u16 {
@@ -69,11 +70,13 @@ impl Fixture {
         let counters = Arc::<ThreadCounters>::default();
         let card = ClientCard::new(1, "127.0.0.1:1".into(), "127.0.0.1:2".into(), NOW.0);
         let client = ClientState::new(Arc::new(card), password.is_empty());
+        let access = Access::new(Users::default(), catalogue());
+        access.change(|users| users.set_default_password(password));
         let shard_options =
             ShardOptions { output_bytes_max: options.output_bytes_max, ..ShardOptions::default() };
         let shard = |id| Shard::new(id, router.clone(), shard_options.clone(), 1, Arc::clone(&counters));
         Fixture {
-            host: TestHost(password),
+            host: TestHost(access),
             shards: router.all().map(shard).collect(),
             session: Session::new(client, router, options),
             input: BytesMut::new(),
@@ -113,6 +116,7 @@ impl Fixture {
             Outgoing::Joint(shards, _) => (true, Reverse(shards[0])),
             Outgoing::Unwatch(..)
             | Outgoing::Unsubscribe(_)
+            | Outgoing::Audit(..)
             | Outgoing::Monitor { .. }
             | Outgoing::Await(_)
             | Outgoing::Monitored(_) => (true, Reverse(ShardId(0))),
@@ -127,6 +131,7 @@ impl Fixture {
                     self.accept(shards[0], Work::Unwatch(shards, client, flag));
                 }
                 Outgoing::Unsubscribe(client) => self.accept(ShardId(0), Work::Unsubscribe(client)),
+                Outgoing::Audit(client, user) => self.accept(ShardId(0), Work::Audit(client, user)),
                 Outgoing::Monitor { .. } | Outgoing::Await(_) => {}
                 Outgoing::Monitored(lines) => self.session.observe(&lines),
             }

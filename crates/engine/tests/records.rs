@@ -24,9 +24,6 @@ type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 struct TestHost;
 
 impl Host for TestHost {
-    fn password(&self) -> String {
-        String::new()
-    }
     fn databases(&self) -> u16 {
         16
     }

@@ -96,11 +96,16 @@ impl ServerHost {
             tracing::info!("the certificates were read again");
         }
         let timeout_changes = now.server.idle_timeout_seconds != changed.server.idle_timeout_seconds;
+        let password_changes = now.server.password != changed.server.password;
         let save_changes = now.persistence.save != changed.persistence.save;
         self.clients.set_connections_max(clients);
         self.events.set(event_classes(&changed));
         if changed.log.level != now.log.level {
             self.set_log_level(changed.log.level);
+        }
+        self.access.set_log_entries_max(changed.access.log_entries_max);
+        if password_changes {
+            self.access.change(|users| users.set_default_password(changed.server.password.reveal()));
         }
         self.put_config(Arc::new(changed));
         if let Some(queue) = self.queue.as_ref().filter(|_| save_changes) {

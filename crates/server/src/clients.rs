@@ -41,6 +41,11 @@ impl Clients {
         Some(card)
     }
 
+    /// Counts a client that is turned away for another reason than the limit.
+    pub fn reject(&self) {
+        self.rejected.fetch_add(1, Relaxed);
+    }
+
     /// Changes the limit for those who come from now on.
     pub fn set_connections_max(&self, connections_max: usize) {
         self.connections_max.store(connections_max, Relaxed);

@@ -1,4 +1,4 @@
-//! Replacing the config file: whoever reads it sees the old one or the new one, also after a crash.
+//! Replacing the config file, and the ACL file: whoever reads it sees the old one or the new one, also after a crash.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
@@ -16,10 +16,14 @@ pub fn replace<E: ToString>(path: &Path, edit: impl FnOnce(&str) -> Result<Strin
         read => read.map_err(|error| plain(&error))?,
     };
     let edited = edit(&text).map_err(|error| error.to_string())?;
-    if edited == text { Ok(()) } else { write(path, &edited).map_err(|error| plain(&error)) }
+    if edited == text { Ok(()) } else { write(path, edited.as_bytes()).map_err(|error| plain(&error)) }
 }
 
-fn write(path: &Path, text: &str) -> io::Result<()> {
+/// Replaces the file at `path` by this text; see [`replace`].
+///
+/// # Errors
+/// Writing has failed; the file is as it was.
+pub fn write(path: &Path, text: &[u8]) -> io::Result<()> {
     let (path, permissions) = match fs::canonicalize(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => (path.to_owned(), None),
         found => {
@@ -45,11 +49,11 @@ impl Temporary {
     }
 
     /// Nobody else may read it before it has the permissions of the old file: there may be a password in it.
-    fn write(&self, text: &str, permissions: Option<Permissions>) -> io::Result<()> {
+    fn write(&self, text: &[u8], permissions: Option<Permissions>) -> io::Result<()> {
         // What a crash has left would be in the way.
         let _ = fs::remove_file(&self.0);
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.0)?;
-        file.write_all(text.as_bytes())?;
+        file.write_all(text)?;
         if let Some(permissions) = permissions {
             file.set_permissions(Permissions::from_mode(permissions.mode()))?;
         }
@@ -68,7 +72,7 @@ fn directory_of(path: &Path) -> &Path {
 }
 
 /// The system's text without the number behind it, as Redis shows it.
-fn plain(error: &io::Error) -> String {
+pub fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or_default().to_owned()
 }

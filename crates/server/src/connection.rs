@@ -15,7 +15,7 @@ use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, SpawnH
 use bytes::Bytes;
 use mayfly_command::ClientCard;
 
-use crate::shard::{Resume, UNBOUNDED_MAILBOX, WatchIdleness};
+use crate::shard::{Resume, UNBOUNDED_MAILBOX, UsersChanged, WatchIdleness};
 use crate::socket::ClientSocket;
 use crate::thread::Thread;
 use crate::wire::{Ended, Wire};
@@ -209,6 +209,18 @@ impl Handler<WatchIdleness> for Connection {
 
     fn handle(&mut self, _: WatchIdleness, context: &mut Self::Context) {
         self.watch_idleness(context);
+    }
+}
+
+impl Handler<UsersChanged> for Connection {
+    type Result = ();
+
+    /// [`Drive`] is polled after this and sees whether the connection is at its end.
+    fn handle(&mut self, _: UsersChanged, _: &mut Self::Context) {
+        let outgoing = self.wire.borrow_mut().look_up_user();
+        if let Some(outgoing) = outgoing {
+            self.thread.gather(outgoing, self.card.id);
+        }
     }
 }
 

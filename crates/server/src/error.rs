@@ -46,6 +46,16 @@ pub enum StartError {
         /// Which one, and what is wrong.
         problem: String,
     },
+    /// The users are wrong.
+    #[error("{place}: {key}: {problem}")]
+    Users {
+        /// Who set the value.
+        place: Place,
+        /// The directive, `section.key`.
+        key: &'static str,
+        /// What is wrong, in one line.
+        problem: String,
+    },
     /// The data folder cannot be had or loaded.
     #[error("{place}: persistence.dir: {folder}: {source}{advice}")]
     Folder {

@@ -10,9 +10,10 @@ use std::sync::atomic::{
 };
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
+use mayfly_acl::{Access, Users};
 use mayfly_command::{
-    Begun, ClientCard, CommandFacts, CommandId, Host, HostFacts, Pause, PersistenceFacts, ShardFacts,
-    SnapshotKind, SnapshotRefusal, Table,
+    Begun, ClientCard, CommandFacts, CommandId, Host, HostFacts, NO_ACL_FILE, Pause, PersistenceFacts,
+    ShardFacts, SnapshotKind, SnapshotRefusal, Table, catalogue,
 };
 use mayfly_config::{
     Config, Directive, FsyncPolicy, Level, Loaded, PersistenceConfig, Place, Source, rewrite,
@@ -22,6 +23,7 @@ use mayfly_store::UnixMillis;
 use tokio::sync::watch;
 
 use crate::SetLogLevel;
+use crate::access;
 use crate::changes::LoadAgain;
 use crate::clients::Clients;
 use crate::clock::Clock;
@@ -30,7 +32,7 @@ use crate::durability::{self, Queue, Waiter};
 use crate::inbox::{ClientAddress, ShardPeer};
 use crate::monitors::Monitors;
 use crate::sampler::Samples;
-use crate::shard::{Answer, AskForSnapshot, Disconnect, Resume};
+use crate::shard::{Answer, AskForSnapshot, Disconnect, Resume, UsersChanged};
 use crate::tls::Tls;
 
 /// The process that everything runs in; shared by all threads.
@@ -69,6 +71,8 @@ pub struct ServerHost {
     pub load_again: Hook<LoadAgain>,
     /// Held by whoever changes settings.
     pub changing: Mutex<()>,
+    /// Who may do what.
+    pub access: Access,
     config: RwLock<Arc<Config>>,
     /// How often it has changed.
     generation: AtomicU64,
@@ -93,10 +97,13 @@ impl ServerHost {
         shards: u16,
         set_log_level: SetLogLevel,
         load_again: LoadAgain,
+        users: Users,
     ) -> Result<Self, getrandom::Error> {
         let mut random = [0; 20];
         getrandom::fill(&mut random)?;
         let clock = Clock::start();
+        let access = Access::new(users, catalogue());
+        access.set_log_entries_max(loaded.config.access.log_entries_max);
         Ok(ServerHost {
             clients: Clients::new(loaded.config.server.connections_max),
             pauses: Pauses::default(),
@@ -106,6 +113,7 @@ impl ServerHost {
             monitors: Monitors::default(),
             started_seconds: clock.now().0 / 1_000,
             clock,
+            access,
             counters: (0..shards).map(|_| Arc::default()).collect(),
             port: AtomicU16::new(0),
             run_id: random.iter().map(|byte| format!("{byte:02x}")).collect(),
@@ -166,8 +174,48 @@ impl ServerHost {
 }
 
 impl Host for ServerHost {
-    fn password(&self) -> String {
-        self.config().server.password.reveal().to_owned()
+    fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// Who lives on which thread is known to the threads alone, so each looks at all of its own.
+    fn users_changed(&self) {
+        for shard in self.shards.get().into_iter().flatten() {
+            shard.address.do_send(UsersChanged);
+        }
+    }
+
+    fn load_users(&self) -> Result<(), String> {
+        let config = self.config();
+        if config.access.file.is_empty() {
+            return Err(NO_ACL_FILE.to_owned());
+        }
+        let loaded =
+            access::load(&config).inspect_err(|error| tracing::warn!(%error, "no users were loaded"))?;
+        self.access.change(|users| users.replace(loaded));
+        tracing::info!(path = config.access.file, "users were loaded");
+        Ok(())
+    }
+
+    fn save_users(&self) -> Result<(), String> {
+        let config = self.config();
+        if config.access.file.is_empty() {
+            return Err(NO_ACL_FILE.to_owned());
+        }
+        // Held to the end, so that nobody else saves meanwhile; users can be looked up.
+        let _saving = self.set_since_start();
+        let users = self.access.users().clone();
+        access::save(&config.access.file, &users).map_err(|error| {
+            tracing::warn!(path = config.access.file, %error, "users could not be saved");
+            "There was an error trying to save the ACLs. Please check the server logs for more information"
+                .to_owned()
+        })?;
+        tracing::info!(path = config.access.file, "users were saved");
+        Ok(())
+    }
+
+    fn fill_with_random(&self, bytes: &mut [u8]) -> Result<(), String> {
+        getrandom::fill(bytes).map_err(|error| format!("the system gives no random numbers: {error}"))
     }
 
     fn databases(&self) -> u16 {
@@ -190,13 +238,16 @@ impl Host for ServerHost {
         };
         // Held to the end, so that nobody else rewrites the file meanwhile.
         let set = self.set_since_start();
-        let directives: Vec<_> = set.values().copied().collect();
-        config_file::replace(path, |text| rewrite(path, text, &self.config(), &directives)).map_err(
-            |error| {
-                tracing::warn!(path = %path.display(), %error, "the config file could not be rewritten");
-                format!("Rewriting config file: {error}")
-            },
-        )?;
+        let mut directives: Vec<_> = set.values().copied().collect();
+        let mut config = Config::clone(&self.config());
+        if config.access.file.is_empty() && self.access.generation() > 1 {
+            config.access.users = access::texts(&config, &self.access.users());
+            directives.extend(Directive::find("access.users"));
+        }
+        config_file::replace(path, |text| rewrite(path, text, &config, &directives)).map_err(|error| {
+            tracing::warn!(path = %path.display(), %error, "the config file could not be rewritten");
+            format!("Rewriting config file: {error}")
+        })?;
         for directive in directives {
             if let place @ (Place::Environment(_) | Place::Flag(_)) = self.loaded.place(directive.path) {
                 let setting = directive.path;
@@ -249,6 +300,7 @@ impl Host for ServerHost {
         facts.output_bytes_total -= before.output_bytes_total;
         facts.errors_total -= before.errors_total;
         facts.output_overflows -= before.output_overflows;
+        facts.denials = facts.denials.since(before.denials);
         for (now, then) in facts.errors_by_code.iter_mut().zip(&before.errors_by_code) {
             now.1 -= then.1;
         }
@@ -386,6 +438,7 @@ impl ServerHost {
                 [&thread.channels, &thread.patterns, &thread.shard_channels].map(Counter::get)
             }),
             output_overflows: self.total(|thread| thread.output_overflows.get()),
+            denials: self.access.denials(),
             errors_by_code: ERROR_CODES
                 .iter()
                 .enumerate()

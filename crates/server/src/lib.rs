@@ -22,6 +22,7 @@
 //!
 //! A panic anywhere ends the process, which the binary sees to: a half-changed shard must not live on.
 
+mod access;
 mod changes;
 mod clients;
 mod clock;
@@ -81,11 +82,12 @@ use tls::handshakes::TlsListener;
 /// Changes how much is logged from here on.
 pub type SetLogLevel = Box<dyn Fn(Level) + Send + Sync>;
 
-/// Looks at what the settings refer to beyond themselves: the files of certificates.
+/// Looks at what the settings refer to beyond themselves: users and their rules, the files of certificates.
 ///
 /// # Errors
-/// The first that is wrong.
+/// The first that is wrong, with its place.
 pub fn check(loaded: &Loaded) -> Result<(), StartError> {
+    access::users_at_start(loaded)?;
     tls::certificates::of(loaded, false).map(|_| ())
 }
 
@@ -94,6 +96,7 @@ pub fn check(loaded: &Loaded) -> Result<(), StartError> {
 /// # Errors
 /// What keeps it from starting; see [`StartError`].
 pub fn run(loaded: Loaded, set_log_level: SetLogLevel, load_again: LoadAgain) -> Result<(), StartError> {
+    let users = access::users_at_start(&loaded)?;
     let _huge_pages = system::prepare(&loaded.config.server);
     // Taken before any thread is started, so that a taken port leaves nothing behind.
     let mut passed = passed::take()?;
@@ -102,7 +105,7 @@ pub fn run(loaded: Loaded, set_log_level: SetLogLevel, load_again: LoadAgain) ->
     let metrics_listeners = listener::bind_metrics(&loaded, &mut passed)?;
     let folder = durability::open_folder(&loaded)?;
     let shards = shard_count(&loaded);
-    let host = Arc::new(ServerHost::new(loaded, shards, set_log_level, load_again)?);
+    let host = Arc::new(ServerHost::new(loaded, shards, set_log_level, load_again, users)?);
     if let Some(certificates) = certificates {
         host.tls.set(certificates);
     }
@@ -139,7 +142,7 @@ pub fn run(loaded: Loaded, set_log_level: SetLogLevel, load_again: LoadAgain) ->
             }
         }
         actix_rt::spawn(sampler::sample(Arc::clone(&host)));
-        warn_if_open(&host.loaded);
+        warn_if_open(&host);
         let mut reason = pin!(signals.wait(&host));
         let mut disk = None;
         if let Some(folder) = folder {
@@ -211,11 +214,18 @@ fn start_shards(
 }
 
 /// An open door is a choice that the operator should see.
-fn warn_if_open(loaded: &Loaded) {
-    let server = &loaded.config.server;
-    if !server.password.is_set() && server.bind.iter().any(|address| !address.is_loopback()) {
-        tracing::warn!(
+fn warn_if_open(host: &ServerHost) {
+    let config = &host.loaded.config;
+    let is_reachable = config.server.bind.iter().any(|address| !address.is_loopback());
+    if !is_reachable || !host.access.default_user().needs_no_password() {
+        return;
+    }
+    match config.access.protected_mode {
+        true => tracing::warn!(
+            "only clients of this machine are let in, since there is no password; set server.password"
+        ),
+        false => tracing::warn!(
             "reachable from other machines without a password; set server.password or server.bind"
-        );
+        ),
     }
 }

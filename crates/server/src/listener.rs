@@ -157,7 +157,7 @@ async fn accept_tcp(listener: tokio::net::TcpListener, host: Arc<ServerHost>, sh
                 let local = local_address(&socket);
                 let prepared = prepare(&socket, &host.config().server);
                 let accepted = prepared.and_then(|()| socket.into_std()).map(AcceptedSocket::Tcp);
-                admit(accepted, address.to_string(), local, &host, &shards);
+                admit(accepted, Some(address.ip()), address.to_string(), local, &host, &shards);
             }
             Err(error) => rest_after(&error).await,
         }
@@ -170,7 +170,7 @@ async fn accept_tls(mut listener: TlsListener, host: Arc<ServerHost>, shards: Ar
         let (socket, session) = stream.into_inner();
         let local = local_address(&socket);
         let accepted = socket.into_std().map(|socket| AcceptedSocket::Tls(Box::new((socket, session))));
-        admit(accepted, address.to_string(), local, &host, &shards);
+        admit(accepted, Some(address.ip()), address.to_string(), local, &host, &shards);
     }
 }
 
@@ -187,7 +187,7 @@ async fn accept_unix(
         match listener.accept().await {
             Ok((socket, _)) => {
                 let accepted = socket.into_std().map(AcceptedSocket::Unix);
-                admit(accepted, address.clone(), address.clone(), &host, &shards);
+                admit(accepted, None, address.clone(), address.clone(), &host, &shards);
             }
             Err(error) => rest_after(&error).await,
         }
@@ -221,9 +221,20 @@ impl Turns {
     }
 }
 
-/// Lets a client in, if there is room for it.
+/// What Redis answers to a client of another machine in protected mode.
+const DENIED: &[u8] = b"-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the same host the server is running, however MAKE SURE Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected mode by editing the Redis configuration file, and setting the protected mode option to 'no', and then restarting the server. 3) If you started the server manually just for testing, restart it with the '--protected-mode no' option. 4) Set up an authentication password for the default user. NOTE: You only need to do one of the above things in order for the server to start accepting connections from the outside.\r\n";
+
+/// Whether a client is turned away for where it comes from.
+fn is_denied(address: IpAddr, host: &ServerHost) -> bool {
+    !address.to_canonical().is_loopback()
+        && host.config().access.protected_mode
+        && host.access.default_user().needs_no_password()
+}
+
+/// Lets a client in that comes from this address, or over a file, if there is room for it.
 fn admit(
     accepted: io::Result<AcceptedSocket>,
+    from: Option<IpAddr>,
     address: String,
     local_address: String,
     host: &ServerHost,
@@ -236,6 +247,11 @@ fn admit(
             return;
         }
     };
+    if from.is_some_and(|from| is_denied(from, host)) {
+        tracing::debug!(client = address, "turned away: protected mode, and no password");
+        host.clients.reject();
+        return socket.turn_away(DENIED);
+    }
     match host.clients.enter(address, local_address, host.clock.now().0) {
         Some(card) => shards.next().address.do_send(Adopt { socket, card }),
         None => {

@@ -54,6 +54,11 @@ pub struct WatchIdleness;
 #[rtype(result = "()")]
 pub struct Resume;
 
+/// Users have changed: every connection of this thread is to look what has become of its own.
+#[derive(Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct UsersChanged;
+
 /// Those of these clients that live on this thread are to be closed at once.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -241,6 +246,16 @@ impl Handler<WatchIdleness> for ShardActor {
     fn handle(&mut self, watch: WatchIdleness, _: &mut Self::Context) {
         for connection in self.thread.connections.borrow().values() {
             connection.address.do_send(watch);
+        }
+    }
+}
+
+impl Handler<UsersChanged> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, changed: UsersChanged, _: &mut Self::Context) {
+        for connection in self.thread.connections.borrow().values() {
+            connection.address.do_send(changed);
         }
     }
 }

@@ -123,6 +123,7 @@ impl Thread {
                 self.send(shards[0], Work::Unwatch(shards, client, flag));
             }
             Outgoing::Unsubscribe(client) => self.send(ShardId(0), Work::Unsubscribe(client)),
+            Outgoing::Audit(client, user) => self.send(ShardId(0), Work::Audit(client, user)),
             Outgoing::Monitor { client, begins: true } => {
                 if let Some(connection) = self.connections.borrow().get(&client) {
                     self.host.monitors.add(client, connection.address.clone());

@@ -7,7 +7,7 @@
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Bytes, BytesMut};
@@ -86,7 +86,7 @@ pub enum Ended {
 impl Wire {
     /// The wire of a client that begins on this thread.
     pub fn new(thread: Rc<Thread>, socket: ClientSocket, card: Arc<ClientCard>) -> Self {
-        let authenticated = !thread.host.config().server.password.is_set();
+        let authenticated = thread.host.access.default_user().is_open();
         let client = ClientState::new(Arc::clone(&card), authenticated);
         thread.refresh();
         let (options, generation) = (thread.settings().session.clone(), thread.settings().generation);
@@ -255,6 +255,17 @@ impl Wire {
     /// What the shards are to forget now that the client has gone.
     pub fn farewell(&mut self) -> Vec<Outgoing> {
         self.session.farewell()
+    }
+
+    /// Looks what has become of the client's user; what it returns is to be delivered. A client whose user was removed
+    /// is closed, unless it did that itself: then it reads the reply first.
+    pub fn look_up_user(&mut self) -> Option<Outgoing> {
+        let was_closing = self.session.client().closing;
+        let outgoing = self.session.look_up_user(&self.thread.host.access);
+        if self.session.client().closing && !was_closing {
+            self.card.disconnected.store(true, Release);
+        }
+        outgoing
     }
 
     /// The client's socket.

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use mayfly_command::{ClientCard, Host, HostFacts};
+use mayfly_acl::{Access, Users};
+use mayfly_command::{ClientCard, Host, HostFacts, catalogue};
 
 use crate::model::DATABASES;
 
@@ -14,11 +15,21 @@ pub const PASSWORD: &str = "secret";
 pub struct SimHost {
     /// Whether clients must give [`PASSWORD`].
     pub has_password: bool,
+    access: Access,
+}
+
+impl SimHost {
+    /// A process whose clients must give [`PASSWORD`], or need none.
+    pub fn new(has_password: bool) -> Self {
+        let access = Access::new(Users::default(), catalogue());
+        access.change(|users| users.set_default_password(if has_password { PASSWORD } else { "" }));
+        SimHost { has_password, access }
+    }
 }
 
 impl Host for SimHost {
-    fn password(&self) -> String {
-        (if self.has_password { PASSWORD } else { "" }).to_owned()
+    fn access(&self) -> &Access {
+        &self.access
     }
 
     fn databases(&self) -> u16 {

@@ -107,6 +107,8 @@ fn weight(command: &Command) -> usize {
         "monitor" => 0,
         // The model has no caches; `tests/tracking.rs` has.
         "client|tracking" => 0,
+        // Nor has it users; `tests/access.rs` has.
+        "acl|setuser" | "acl|deluser" => 0,
         "hello" => 4,
         "reset" => 2,
         "hsetex" | "rename" | "del" | "scan" | "hscan" => 30,

@@ -1,9 +1,10 @@
 //! `AUTH [username] password`
 //!
-//! There is one user, `default`. A refused `AUTH` leaves a client as it was, authenticated or not.
+//! A refused `AUTH` leaves a client as it was, authenticated or not.
 
-use subtle::ConstantTimeEq;
+use mayfly_acl::DEFAULT_USER;
 
+use crate::access::note_failed_login;
 use crate::argument::Argument;
 use crate::context::SessionContext;
 use crate::error::{CommandError, Outcome};
@@ -27,9 +28,6 @@ pub static SPEC: Spec = Spec {
     ..Spec::BLANK
 };
 
-/// The only user.
-const USER: &[u8] = b"default";
-
 const NO_PASSWORD: CommandError = CommandError::fixed(
     "ERR AUTH <password> called without any password configured for the default user. \
      Are you sure your configuration is correct?",
@@ -39,23 +37,30 @@ const WRONG_PASSWORD: CommandError =
 
 fn run(context: &mut SessionContext<'_>, words: Words<'_>) -> Outcome {
     match words.len() {
-        2 if context.host.password().is_empty() => return Err(NO_PASSWORD),
-        2 => authenticate(context, USER, words.at(1))?,
-        3 => authenticate(context, words.at(1), words.at(2))?,
+        2 if context.host.access().default_user().needs_no_password() => return Err(NO_PASSWORD),
+        2 => authenticate(context, words.at(0), DEFAULT_USER, words.at(1))?,
+        3 => authenticate(context, words.at(0), words.at(1), words.at(2))?,
         _ => return Err(CommandError::Syntax),
     }
     context.reply.ok();
     Ok(())
 }
 
-/// Authenticates the client. Where no password is set, every password of the only user is right, as in Redis.
-pub(super) fn authenticate(context: &mut SessionContext<'_>, user: &[u8], password: &[u8]) -> Outcome {
-    let expected = context.host.password();
-    let right = expected.is_empty() || bool::from(expected.as_bytes().ct_eq(password));
-    if user != USER || !right {
-        return Err(WRONG_PASSWORD);
+/// Authenticates the client; `word` is the command that does. Where a user needs no password, every password is right,
+/// as in Redis.
+pub(super) fn authenticate(
+    context: &mut SessionContext<'_>,
+    word: &[u8],
+    user: &[u8],
+    password: &[u8],
+) -> Outcome {
+    match context.host.access().authenticate(user, password) {
+        Some(user) => context.client.set_user(user, true),
+        None => {
+            note_failed_login(context.client, context.host, context.now(), word, user);
+            return Err(WRONG_PASSWORD);
+        }
     }
-    context.client.authenticated = true;
     Ok(())
 }
 
@@ -83,7 +88,7 @@ mod tests {
     #[test]
     fn with_a_password() {
         let mut fixture = Fixture::new();
-        fixture.host.password = "sesame".into();
+        fixture.host.set_password("sesame");
         fixture.client.authenticated = false;
         fixture.replay(&[
             ("PING", "(error) NOAUTH Authentication required."),

@@ -11,7 +11,7 @@ pub static SPEC: Spec = Spec {
     summary: "Begins a snapshot, behind which the log begins anew: the same as BGSAVE.",
     group: Group::Server,
     arity: 1,
-    flags: Flags::ADMIN.and(Flags::NOSCRIPT),
+    flags: Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::NO_ASYNC_LOADING),
     run: Run::Session(run),
     ..Spec::BLANK
 };

@@ -12,7 +12,7 @@ pub static SPEC: Spec = Spec {
     summary: "Begins a snapshot of all keys in the data folder; LASTSAVE tells when it is done.",
     group: Group::Server,
     arity: -1,
-    flags: Flags::ADMIN.and(Flags::NOSCRIPT),
+    flags: Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::NO_ASYNC_LOADING),
     arguments: &[Argument::flag("schedule", "SCHEDULE").optional()],
     run: Run::Session(run),
     ..Spec::BLANK

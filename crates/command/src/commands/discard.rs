@@ -9,7 +9,7 @@ pub static SPEC: Spec = Spec {
     complexity: "O(N) where N is the number of queued requests.",
     group: Group::Transactions,
     arity: 1,
-    flags: Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::FAST),
+    flags: Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::FAST).and(Flags::ALLOW_BUSY),
     run: Run::Step(Step::Discard),
     ..Spec::BLANK
 };

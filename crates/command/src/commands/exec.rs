@@ -9,7 +9,7 @@ pub static SPEC: Spec = Spec {
     complexity: "Depends on the queued requests.",
     group: Group::Transactions,
     arity: 1,
-    flags: Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE),
+    flags: Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::SKIP_SLOWLOG),
     run: Run::Step(Step::Exec),
     ..Spec::BLANK
 };

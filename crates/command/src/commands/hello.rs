@@ -46,7 +46,7 @@ const NOT_AUTHENTICATED: CommandError = CommandError::fixed(
 fn run(context: &mut SessionContext<'_>, words: Words<'_>) -> Outcome {
     let request = Request::parse(words)?;
     if let Some((user, password)) = request.credentials {
-        authenticate(context, user, password)?;
+        authenticate(context, words.at(0), user, password)?;
     }
     if !context.client.authenticated {
         return Err(NOT_AUTHENTICATED);
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn authenticates_and_names_in_one_step() {
         let mut fixture = Fixture::new();
-        fixture.host.password = "sesame".into();
+        fixture.host.set_password("sesame");
         fixture.client.authenticated = false;
         let refused = format!("(error) {}", super::NOT_AUTHENTICATED.line(""));
         fixture.replay(&[

@@ -11,6 +11,9 @@ macro_rules! commands {
     };
 }
 
+/// The line of a client, as `CLIENT LIST` shows it.
+pub(crate) use client::line::line as client_line;
+
 commands! {
     hsetex,
     hset,

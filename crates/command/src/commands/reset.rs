@@ -33,7 +33,9 @@ fn run(context: &mut SessionContext<'_>, _: Words<'_>) -> Outcome {
     client.set_database(0);
     client.reply_mode = ReplyMode::On;
     client.set_tracking(None);
-    client.authenticated = context.host.password().is_empty();
+    let user = context.host.access().default_user();
+    let authenticated = user.is_open();
+    client.set_user(user, authenticated);
     client.card.names().name.clear();
     client.card.is_monitor.store(false, Relaxed);
     client.card.no_evict.store(false, Relaxed);
@@ -65,7 +67,7 @@ mod tests {
     #[test]
     fn a_password_must_be_given_again() {
         let mut fixture = Fixture::new();
-        fixture.host.password = "sesame".into();
+        fixture.host.set_password("sesame");
         fixture.replay(&[
             ("PING", "PONG"),
             ("RESET", "RESET"),

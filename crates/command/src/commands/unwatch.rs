@@ -9,7 +9,7 @@ pub static SPEC: Spec = Spec {
     complexity: "O(1)",
     group: Group::Transactions,
     arity: 1,
-    flags: Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::FAST),
+    flags: Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::FAST).and(Flags::ALLOW_BUSY),
     run: Run::Step(Step::Unwatch),
     ..Spec::BLANK
 };

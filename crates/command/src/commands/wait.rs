@@ -13,7 +13,7 @@ pub static SPEC: Spec = Spec {
     since: "3.0.0",
     group: Group::Generic,
     arity: 3,
-    flags: Flags::NONE,
+    flags: Flags::BLOCKING,
     arguments: &[Argument::integer("numreplicas"), Argument::integer("timeout")],
     run: Run::Session(run),
     ..Spec::BLANK

@@ -10,7 +10,7 @@ pub static SPEC: Spec = Spec {
     complexity: "O(1) for every key.",
     group: Group::Transactions,
     arity: -2,
-    flags: Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::FAST),
+    flags: Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::FAST).and(Flags::ALLOW_BUSY),
     keys: &[KeySpec::all_from(1, access::LOOK)],
     arguments: &[Argument::key("key").multiple()],
     run: Run::Step(Step::Watch),

@@ -108,8 +108,17 @@ impl Session {
     fn build(&mut self, transaction: &Transaction, surroundings: &Surroundings<'_>) -> Built {
         let mut built = Built::default();
         let prefixes_max = self.options.tracked_prefixes_max;
+        self.client.is_in_transaction = true;
         for request in transaction.requests() {
             let (command, words) = (request.command, transaction.words(request));
+            if let Err(line) = self.permit_at_exec(command, words, surroundings) {
+                surroundings.counters.refused.add(1);
+                surroundings.counters.error(line.as_bytes());
+                let mut reply = Vec::new();
+                ReplyWriter::new(&mut reply, self.client.protocol).error(&line);
+                built.add(CallKind::Reply, command, &self.client, [&reply[..]].into_iter(), (0, 0));
+                continue;
+            }
             if let Err(line) = track(&mut self.client, command, words, surroundings.host, prefixes_max) {
                 let mut reply = Vec::new();
                 ReplyWriter::new(&mut reply, self.client.protocol).error(&line);
@@ -122,6 +131,11 @@ impl Session {
                     match command.full_name() {
                         "monitor" => ReplyWriter::new(&mut reply, self.client.protocol).error(NO_MONITOR),
                         _ => _ = run_here(&mut self.client, command, words, surroundings, &mut reply),
+                    }
+                    // It may have been about users, or one to log in with.
+                    if self.is_behind(surroundings.host) {
+                        let audit = self.look_up_user(surroundings.host.access());
+                        self.forgets.extend(audit);
                     }
                     let mut replies = vec![&reply[..]];
                     let mut pong = Vec::new();
@@ -157,6 +171,7 @@ impl Session {
                 self.monitoring.show(&self.client, command, words, surroundings.now_micros);
             }
         }
+        self.client.is_in_transaction = false;
         built
     }
 }

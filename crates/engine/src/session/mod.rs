@@ -5,6 +5,7 @@
 //! joint, and nothing more is decoded until the joint has answered: that keeps the client's calls in order
 //! although they take different ways.
 
+mod access;
 mod conversation;
 mod exec;
 mod monitor;
@@ -146,6 +147,8 @@ pub struct Session {
     /// The burst at hand ends with a request that decides what the next one may be.
     subscribing: bool,
     monitoring: Monitoring,
+    /// How often users had changed when it looked what has become of its own; 0: it has not looked.
+    users_seen: u64,
 }
 
 impl Session {
@@ -178,6 +181,7 @@ impl Session {
             held_until: None,
             subscribing: false,
             monitoring: Monitoring::new(options.monitor_bytes_max),
+            users_seen: 0,
             client,
             router,
             options,
@@ -201,6 +205,9 @@ impl Session {
         surroundings: &Surroundings<'_>,
         outgoing: &mut Vec<Outgoing>,
     ) {
+        if self.is_behind(surroundings.host) {
+            outgoing.extend(self.look_up_user(surroundings.host.access()));
+        }
         let mut is_plain = self.is_plain(surroundings);
         if !is_plain && !self.may_decode() {
             return;
@@ -220,6 +227,10 @@ impl Session {
                     self.begin_reply();
                     self.take_request(buffer, surroundings, &mut meter);
                     self.end_reply();
+                    if self.is_behind(surroundings.host) {
+                        let audit = self.look_up_user(surroundings.host.access());
+                        self.forgets.extend(audit);
+                    }
                 }
                 Err(error) => {
                     surroundings.counters.protocol_errors.add(1);
@@ -296,6 +307,10 @@ impl Session {
             Push::Message(message) => self.push_message(&message),
             Push::Invalidate(keys) => return self.invalidate(keys),
             Push::Redirected(keys) => self.take_redirected(keys.as_deref()),
+            Push::Revoked => {
+                self.client.card.disconnected.store(true, Relaxed);
+                self.client.closing = true;
+            }
         }
         None
     }

@@ -17,6 +17,7 @@ impl Session {
         let now = UnixMillis(surroundings.now_micros / 1_000);
         self.may_decode()
             && self.client.authenticated
+            && self.client.user.is_unrestricted()
             && self.client.reply_mode == ReplyMode::On
             && !self.is_caching()
             && self.subscriptions == 0

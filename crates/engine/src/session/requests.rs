@@ -41,7 +41,9 @@ impl Session {
     /// The command that is asked for, if it may run now.
     #[inline]
     fn admit(&mut self, buffer: &[u8], surroundings: &Surroundings<'_>) -> Result<&'static Command, String> {
-        let command = self.look_up(buffer, surroundings).and_then(|command| self.allow(command))?;
+        let command = self.look_up(buffer, surroundings)?;
+        self.permit(command, buffer, surroundings)?;
+        self.allow(command)?;
         let would_write = || self.transaction.as_ref().is_some_and(Transaction::would_write);
         surroundings.door.admit(command, would_write)?;
         Ok(command)
@@ -118,7 +120,9 @@ impl Session {
         buffer: &[u8],
         surroundings: &Surroundings<'_>,
     ) -> Option<&'static Command> {
-        self.look_up(buffer, surroundings).and_then(|command| self.allow(command)).ok()
+        let command = self.look_up(buffer, surroundings).and_then(|command| self.allow(command)).ok()?;
+        let may = self.client.user.is_unrestricted() || self.check(command, buffer).is_ok();
+        may.then_some(command)
     }
 
     /// The call that the request just decoded is; where its words lie is filled in with the batch.
@@ -181,8 +185,8 @@ impl Session {
             }
         };
         if !self.client.authenticated && !command.spec.flags.has(Flags::NO_AUTH) {
-            if surroundings.host.password().is_empty() {
-                // It was taken away since the client came.
+            if surroundings.host.access().default_user().is_open() {
+                // Its password was taken away since the client came.
                 self.client.authenticated = true;
                 self.decoder.set_authenticated(true);
                 return Ok(command);

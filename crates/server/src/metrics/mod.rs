@@ -153,6 +153,26 @@ pub const METRICS: &[Metric] = &[
         source: Source::ProcessCounter(|host| host.total(|thread| thread.refused.get())),
     },
     Metric {
+        name: "mayfly_denied_logins_total",
+        help: "Log-ins that failed.",
+        source: Source::ProcessCounter(|host| host.access.denials().auth),
+    },
+    Metric {
+        name: "mayfly_denied_commands_total",
+        help: "Requests refused because their user may not run the command.",
+        source: Source::ProcessCounter(|host| host.access.denials().commands),
+    },
+    Metric {
+        name: "mayfly_denied_keys_total",
+        help: "Requests refused because their user may not touch a key.",
+        source: Source::ProcessCounter(|host| host.access.denials().keys),
+    },
+    Metric {
+        name: "mayfly_denied_channels_total",
+        help: "Requests refused because their user may not use a channel.",
+        source: Source::ProcessCounter(|host| host.access.denials().channels),
+    },
+    Metric {
         name: "mayfly_shard_keys",
         help: "Keys held.",
         source: Source::ShardGauge(|sample| sample.gauges.keys as f64),

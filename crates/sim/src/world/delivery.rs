@@ -45,6 +45,7 @@ impl World {
                 self.clients.get_mut(&client).into_iter().for_each(Client::forgive_messages);
                 self.deliver(ShardId(0), Work::Unsubscribe(client));
             }
+            Outgoing::Audit(..) => return Err(format!("client {id}: no user loses a channel")),
             Outgoing::Monitor { .. } | Outgoing::Monitored(_) => {
                 return Err(format!("client {id}: nobody monitors"));
             }

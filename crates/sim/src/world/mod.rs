@@ -103,7 +103,7 @@ impl World {
             laws,
             now_micros: START_MICROS,
             router,
-            host: SimHost { has_password: drawn.has_password },
+            host: SimHost::new(drawn.has_password),
             counters,
             session_options: drawn.session,
             connections: BTreeMap::new(),

@@ -3,6 +3,7 @@
 //!
 //! What was received of a client before is carried out; nothing more of it is read.
 
+use mayfly_acl::Access;
 use mayfly_store::UnixMillis;
 
 use super::kind::{ClientKind, TYPES};
@@ -51,7 +52,7 @@ fn run(context: &mut SessionContext<'_>, words: Words<'_>) -> Outcome {
     let by_address = words.len() == 3;
     let filter = match by_address {
         true => Filter { address: Some(words.at(2)), ..Filter::default() },
-        false => Filter::parse(words)?,
+        false => Filter::parse(words, context.host.access())?,
     };
     let (own, now) = (context.client.card.id, context.now());
     let mut killed = context.clients();
@@ -78,6 +79,7 @@ fn run(context: &mut SessionContext<'_>, words: Words<'_>) -> Outcome {
 struct Filter<'a> {
     id: Option<u64>,
     kind: Option<ClientKind>,
+    user: Option<&'a [u8]>,
     address: Option<&'a [u8]>,
     local_address: Option<&'a [u8]>,
     age_min_seconds: Option<i64>,
@@ -85,7 +87,7 @@ struct Filter<'a> {
 }
 
 impl<'a> Filter<'a> {
-    fn parse(words: Words<'a>) -> Result<Self, CommandError> {
+    fn parse(words: Words<'a>, access: &Access) -> Result<Self, CommandError> {
         let mut filter = Filter { skips_own: true, ..Filter::default() };
         for at in (2..words.len()).step_by(2) {
             let value = words.get(at + 1).ok_or(CommandError::Syntax)?;
@@ -97,11 +99,10 @@ impl<'a> Filter<'a> {
                 option if is(option, "type") => filter.kind = Some(ClientKind::parse(value)?),
                 option if is(option, "addr") => filter.address = Some(value),
                 option if is(option, "laddr") => filter.local_address = Some(value),
-                // There is one user, and everybody is it.
-                option if is(option, "user") && value == b"default" => {}
-                option if is(option, "user") => {
+                option if is(option, "user") && access.find(value).is_none() => {
                     return Err(CommandError::text(format!("ERR No such user '{}'", shown(value, 128))));
                 }
+                option if is(option, "user") => filter.user = Some(value),
                 option if is(option, "skipme") => {
                     filter.skips_own = is(value, "yes");
                     if !filter.skips_own && !is(value, "no") {
@@ -122,6 +123,7 @@ impl<'a> Filter<'a> {
         let age_seconds = (now.0 - card.connected_at) / 1_000;
         self.id.is_none_or(|id| id == card.id)
             && self.kind.is_none_or(|kind| kind == ClientKind::of(card))
+            && self.user.is_none_or(|user| user == card.names().user)
             && self.address.is_none_or(|address| address == card.address.as_bytes())
             && self.local_address.is_none_or(|address| address == card.local_address.as_bytes())
             && self.age_min_seconds.is_none_or(|age| age_seconds >= age)

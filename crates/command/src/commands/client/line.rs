@@ -11,7 +11,7 @@ use crate::table::{Command, CommandId, Table};
 
 /// The line of a client at `now`, with its newline. `running` is the command it is in, where that is known
 /// better than by its card.
-pub(super) fn line(card: &ClientCard, now: UnixMillis, running: Option<&str>) -> String {
+pub fn line(card: &ClientCard, now: UnixMillis, running: Option<&str>) -> String {
     let seconds_since = |then: i64| (now.0 - then).max(0) / 1_000;
     let idle = if running.is_some() { 0 } else { seconds_since(card.active_at.load(Relaxed)) };
     let last_command = || Table::get().by_id(CommandId(card.last_command.load(Relaxed)));
@@ -27,7 +27,7 @@ pub(super) fn line(card: &ClientCard, now: UnixMillis, running: Option<&str>) ->
          db={database} sub={channels} psub={patterns} ssub={shard_channels} multi={queued} watch={watched} \
          qbuf={input_waiting} qbuf-free=0 argv-mem=0 multi-mem={queued_bytes} rbs=0 rbp=0 obl={output_waiting} \
          oll=0 omem={output_waiting} tot-mem={memory} events={events} cmd={command} \
-         user=default redir={redirect} resp={protocol} lib-name={library} lib-ver={library_version} io-thread=0 \
+         user={user} redir={redirect} resp={protocol} lib-name={library} lib-ver={library_version} io-thread=0 \
          tot-net-in={input} tot-net-out={output} tot-cmds={calls}\n",
         id = card.id,
         address = card.address,
@@ -40,6 +40,7 @@ pub(super) fn line(card: &ClientCard, now: UnixMillis, running: Option<&str>) ->
         watched = card.watched_keys.load(Relaxed),
         memory = input_waiting + output_waiting + queued_bytes,
         events = if output_waiting > 0 { "rw" } else { "r" },
+        user = String::from_utf8_lossy(&names.user),
         redirect = card.redirect.load(Relaxed),
         protocol = if card.resp3.load(Relaxed) { 3 } else { 2 },
         library = String::from_utf8_lossy(&names.library),

@@ -7,7 +7,7 @@ mod id;
 mod info;
 mod kill;
 mod kind;
-mod line;
+pub mod line;
 mod list;
 mod no_evict;
 mod no_touch;

@@ -4,7 +4,7 @@ use crate::argument::Argument;
 use crate::context::SessionContext;
 use crate::error::{CommandError, Outcome};
 use crate::spec::{Flags, Group, Run, Spec};
-use crate::table::{Command, Table};
+use crate::table::Table;
 use crate::words::Words;
 
 pub static SPEC: Spec = Spec {
@@ -46,7 +46,7 @@ pub(super) struct RequestKey<'a> {
 
 /// The keys of a request, in the order of the specs.
 pub(super) fn keys(request: Words<'_>) -> Result<Vec<RequestKey<'_>>, CommandError> {
-    let spec = command(request).ok_or(NO_COMMAND)?.spec;
+    let spec = Table::get().find_request(request).ok_or(NO_COMMAND)?.spec;
     if spec.keys.is_empty() {
         return Err(NO_KEYS);
     }
@@ -59,14 +59,6 @@ pub(super) fn keys(request: Words<'_>) -> Result<Vec<RequestKey<'_>>, CommandErr
         found.extend(positions.map(|at| RequestKey { key: request.at(at), access: keys.access }));
     }
     Ok(found)
-}
-
-fn command(request: Words<'_>) -> Option<&'static Command> {
-    let command = Table::get().find(request.at(0))?;
-    match (command.spec.run, request.get(1)) {
-        (Run::Container(_), Some(word)) => command.subcommand(word),
-        _ => Some(command),
-    }
 }
 
 #[cfg(test)]

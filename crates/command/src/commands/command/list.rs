@@ -71,7 +71,7 @@ impl<'a> Filter<'a> {
     fn shows(&self, command: &Command) -> bool {
         match self {
             Filter::Module => false,
-            Filter::Category(word) => categories(command).iter().any(|category| is(word, category)),
+            Filter::Category(word) => categories(command).names().any(|category| is(word, category)),
             Filter::Pattern(pattern) => glob::matches_ignoring_case(pattern, command.full_name().as_bytes()),
         }
     }

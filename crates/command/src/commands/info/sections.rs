@@ -209,8 +209,10 @@ fn stats(facts: &Facts, text: &mut String) {
         field(text, name, channels);
     }
     field(text, "client_output_buffer_limit_disconnections", host.output_overflows);
-    field(text, "acl_access_denied_auth", host.errors_of("WRONGPASS"));
-    zeros(text, &["acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel"]);
+    field(text, "acl_access_denied_auth", host.denials.auth);
+    field(text, "acl_access_denied_cmd", host.denials.commands);
+    field(text, "acl_access_denied_key", host.denials.keys);
+    field(text, "acl_access_denied_channel", host.denials.channels);
     field(text, "tracking_total_keys", host.tracked_keys);
     field(text, "tracking_total_items", host.tracked_items);
     field(text, "tracking_total_prefixes", host.tracked_prefixes);
