@@ -33,7 +33,7 @@ fn alice(server: &Server, protocol: u8) -> Client {
 fn a_user_is_refused_what_it_may_not_do_in_both_protocols() {
     for shards in SHARD_COUNTS {
         let rules = "~mine:* %R~read:* %W~write:* &news:* +@hash -hdel +rename +del +exists +copy +publish +subscribe \
-                     +psubscribe +acl|whoami +select|0";
+                     +psubscribe +punsubscribe +acl|whoami +select|0";
         let (server, mut operator) = with_alice(shards, rules);
         operator.replay(&[("HSET read:1 f v", "(integer) 1"), ("HSET others f v", "(integer) 1")]);
         for protocol in [2, 3] {
@@ -63,6 +63,7 @@ fn a_user_is_refused_what_it_may_not_do_in_both_protocols() {
                 ("SUBSCRIBE news:a weather", NO_CHANNEL),
                 ("PSUBSCRIBE news:?", NO_CHANNEL),
                 ("PSUBSCRIBE news:*", "*"),
+                ("PUNSUBSCRIBE", "*"),
             ]);
         }
         operator.replay(&[("HGET others f", "\"v\""), ("DEL others read:1", "(integer) 2")]);
