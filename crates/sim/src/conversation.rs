@@ -183,6 +183,9 @@ impl Conversation {
                  allowed in this context"
             ));
         }
+        if self.is_queuing() && command.spec.flags.has(Flags::NO_MULTI) {
+            return self.reject(&request[0], "ERR Command not allowed inside a transaction".to_owned());
+        }
         if self.is_queuing() && !matches!(name, "multi" | "exec" | "discard" | "watch" | "quit" | "reset") {
             return self.queue(name, request);
         }
