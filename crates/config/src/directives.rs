@@ -85,6 +85,13 @@ directives! {
         auth_clients: AuthClients = AuthClients::Yes, Kind::Word(&AuthClients::NAMES), redis "tls-auth-clients", live;
         /// The versions of TLS that are spoken.
         protocols: TlsProtocols = TlsProtocols::Both, Kind::Word(&TlsProtocols::NAMES), redis "tls-protocols", live;
+        /// Whether the server chooses the cipher suite by its own order, and not by that of the client.
+        prefer_server_ciphers: bool = false, Kind::Flag, redis "tls-prefer-server-ciphers", live;
+        /// Whether a client that comes again may take up its last session, which spares both sides the certificates.
+        session_caching: bool = true, Kind::Flag, redis "tls-session-caching", live;
+        /// How many sessions are kept for that; the oldest go. New certificates forget all of them.
+        session_cache_size: usize = 20_480, Kind::Integer { min: 1, max: 1_048_576, unit: "sessions" },
+            redis "tls-session-cache-size", live;
         /// How long a client may take from connecting to the end of the handshake; then it is closed.
         handshake_timeout_ms: u64 = 10_000, Kind::Integer { min: 100, max: 600_000, unit: "ms" }, live;
         /// How many handshakes may be under way at an address; more clients wait. Each may hold 64 KiB of what its

@@ -8,7 +8,7 @@ use mayfly_config::{AuthClients, Config, Loaded, TlsConfig, TlsProtocols};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{NoServerSessionStorage, ServerSessionMemoryCache, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
@@ -106,7 +106,15 @@ fn server_config(
         }
     };
     let own = rustls::sign::SingleCertAndKey::from(Arc::clone(own));
-    Ok(Arc::new(builder.with_cert_resolver(Arc::new(own))))
+    let mut made = builder.with_cert_resolver(Arc::new(own));
+    made.ignore_client_order = config.prefer_server_ciphers;
+    if config.session_caching {
+        made.session_storage = ServerSessionMemoryCache::new(config.session_cache_size);
+    } else {
+        made.session_storage = Arc::new(NoServerSessionStorage {});
+        made.send_tls13_tickets = 0;
+    }
+    Ok(Arc::new(made))
 }
 
 fn versions(protocols: TlsProtocols) -> &'static [&'static SupportedProtocolVersion] {
