@@ -140,6 +140,36 @@ fn shutdown_with_save_leaves_a_snapshot_and_can_be_taken_back() {
 }
 
 #[test]
+fn save_points_begin_a_snapshot_and_try_again_behind_a_failure() {
+    let folder = Folder::new();
+    let server = folder.launch(2, "everysec").set("persistence.save", "1 3 3600 1").start();
+    let mut client = server.connect();
+    client.replay(&[
+        ("CONFIG GET save", "1) \"save\"\n2) \"1 3 3600 1\""),
+        ("HSETEX a f v 1000", "(integer) 1"),
+        ("DEL missing", "(integer) 0"),
+        ("HGET a f", "\"v\""),
+    ]);
+    await_info(&mut client, "rdb_changes_since_last_save:1");
+    client.replay(&[("HSET b f v g v", "(integer) 2")]);
+    server.wait_for_log("generation=1");
+    await_info(&mut client, "rdb_changes_since_last_save:0");
+    client.replay(&[
+        ("CONFIG SET save ", "OK"),
+        ("CONFIG GET save", "1) \"save\"\n2) \"\""),
+        ("HSET b f w", "(integer) 0"),
+    ]);
+    let away = folder.0.with_extension("away");
+    fs::rename(&folder.0, &away).expect("a folder can be renamed");
+    // Nobody writes any more: it is the new point itself that brings the snapshot.
+    assert_eq!(client.call(&["CONFIG", "SET", "save", "1 1"]).to_string(), "OK");
+    server.wait_for_log("a snapshot has failed");
+    fs::rename(&away, &folder.0).expect("a folder can be renamed");
+    server.wait_for_log("generation=2");
+    await_info(&mut client, "rdb_changes_since_last_save:0");
+}
+
+#[test]
 fn shutdown_without_save_leaves_no_snapshot_and_loses_nothing() {
     for line in ["SHUTDOWN", "SHUTDOWN NOSAVE", "SHUTDOWN NOSAVE NOW FORCE"] {
         let folder = Folder::new();

@@ -205,7 +205,7 @@ fn a_password_is_asked_for_and_found_in_the_address_or_the_settings() {
 }
 
 /// 603 hashes in two databases, one in three of them with a deadline.
-fn fill(client: &mut Client) {
+pub fn fill(client: &mut Client) {
     for number in 0..600 {
         client.run(&format!("HSET small:{number} number {number} name name-of-{number}"));
         if number % 3 == 0 {
@@ -221,7 +221,7 @@ fn fill(client: &mut Client) {
 }
 
 /// Both servers hold the same keys, fields and deadlines.
-fn assert_same(left: &Server, right: &Server) {
+pub fn assert_same(left: &Server, right: &Server) {
     assert_eq!(contents(left), contents(right));
 }
 
@@ -267,16 +267,16 @@ fn export(path: &Path, source: &Server) -> Finished {
 }
 
 /// The report of a run that went well.
-fn succeeded(finished: Finished) -> String {
+pub fn succeeded(finished: Finished) -> String {
     assert_eq!(finished.code, 0, "{}", finished.stderr);
     finished.stdout
 }
 
-fn file(name: &str) -> PathBuf {
+pub fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("crates/rdb/tests/files/{name}.rdb"))
 }
 
 /// A folder that goes with its owner.
-fn temporary() -> TempDir {
+pub fn temporary() -> TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("the temporary directory can be written")
 }

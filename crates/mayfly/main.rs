@@ -40,23 +40,26 @@ fn main() -> ExitCode {
         _ => {}
     }
     match load(&flags) {
-        Ok(loaded) if flags.check_config => print(&format!("OK: {}\n", loaded.source)),
+        Ok(loaded) if flags.check_config => match mayfly_server::check(&loaded) {
+            Ok(()) => print(&format!("OK: {}\n", loaded.source)),
+            Err(error) => complain(FAILED, &error.to_string()),
+        },
         Ok(loaded) if flags.print_config => print(&loaded.render_toml()),
         Ok(loaded) => match &flags.action {
             Some(Action::Import(flags)) => transfer::import(flags, &loaded.config),
             Some(Action::Export(flags)) => transfer::export(flags, &loaded.config),
             Some(Action::Ping(flags)) => transfer::ping(flags, &loaded.config),
             // The others have run above.
-            _ => start(loaded),
+            _ => start(loaded, flags),
         },
         Err(error) => complain(if flags.check_config { FAILED } else { MISCONFIGURED }, &error.to_string()),
     }
 }
 
-fn start(loaded: Loaded) -> ExitCode {
+fn start(loaded: Loaded, flags: Flags) -> ExitCode {
     let set_log_level = log::install(&loaded.config.log);
     panic::end_process_on_panic();
-    match mayfly_server::run(loaded, set_log_level) {
+    match mayfly_server::run(loaded, set_log_level, Box::new(move || load(&flags))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => complain(FAILED, &error.to_string()),
     }

@@ -45,6 +45,10 @@ class Mayfly:
         self.metrics_port = self._address("metrics_port")
 
     @property
+    def process_id(self) -> int:
+        return self._process.pid
+
+    @property
     def log(self) -> str:
         return "".join(self._lines)
 

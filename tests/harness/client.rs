@@ -7,9 +7,9 @@ use mayfly_resp::{ReplyReader, Value};
 
 use super::patience;
 
-/// One connection.
-pub struct Client {
-    stream: TcpStream,
+/// One connection, by TCP unless it says otherwise.
+pub struct Client<S = TcpStream> {
+    stream: S,
     reader: ReplyReader,
 }
 
@@ -20,7 +20,44 @@ impl Client {
         stream.set_nodelay(true).expect("a socket option can be set");
         stream.set_read_timeout(Some(patience())).expect("a timeout can be set");
         stream.set_write_timeout(Some(patience())).expect("a timeout can be set");
+        Client::over(stream)
+    }
+
+    /// Sends `bytes` in one go and receives `count` replies meanwhile.
+    pub fn pipeline(&mut self, bytes: &[u8], count: usize) -> Vec<Value> {
+        let mut writer = self.second_hand();
+        std::thread::scope(|scope| {
+            scope.spawn(move || writer.write_all(bytes).expect("the server reads"));
+            (0..count).map(|_| self.receive()).collect()
+        })
+    }
+
+    /// The same socket, to write from another thread.
+    pub fn second_hand(&self) -> TcpStream {
+        self.stream.try_clone().expect("the process has descriptors")
+    }
+
+    /// Whether the server has closed the connection, without waiting. Replies that came are lost.
+    pub fn is_closed_now(&mut self) -> bool {
+        self.stream.set_nonblocking(true).expect("a socket option can be set");
+        let result = self.stream.read(&mut [0; 1024]);
+        self.stream.set_nonblocking(false).expect("a socket option can be set");
+        match result {
+            Ok(count) => count == 0,
+            Err(error) => is_hang_up(&error),
+        }
+    }
+}
+
+impl<S: Read + Write> Client<S> {
+    /// A client over a stream that is connected.
+    pub fn over(stream: S) -> Self {
         Client { stream, reader: ReplyReader::default() }
+    }
+
+    /// The stream.
+    pub fn stream(&mut self) -> &mut S {
+        &mut self.stream
     }
 
     /// Sends bytes as they are.
@@ -87,15 +124,6 @@ impl Client {
         }
     }
 
-    /// Sends `bytes` in one go and receives `count` replies meanwhile.
-    pub fn pipeline(&mut self, bytes: &[u8], count: usize) -> Vec<Value> {
-        let mut writer = self.second_hand();
-        std::thread::scope(|scope| {
-            scope.spawn(move || writer.write_all(bytes).expect("the server reads"));
-            (0..count).map(|_| self.receive()).collect()
-        })
-    }
-
     /// Receives until the server closes the connection.
     pub fn receive_all(&mut self) -> Vec<Value> {
         std::iter::from_fn(|| self.try_receive()).collect()
@@ -105,22 +133,6 @@ impl Client {
     pub fn expect_closed(&mut self) {
         if let Some(reply) = self.try_receive() {
             panic!("expected the end of the connection, got {reply}");
-        }
-    }
-
-    /// The same socket, to write from another thread.
-    pub fn second_hand(&self) -> TcpStream {
-        self.stream.try_clone().expect("the process has descriptors")
-    }
-
-    /// Whether the server has closed the connection, without waiting. Replies that came are lost.
-    pub fn is_closed_now(&mut self) -> bool {
-        self.stream.set_nonblocking(true).expect("a socket option can be set");
-        let result = self.stream.read(&mut [0; 1024]);
-        self.stream.set_nonblocking(false).expect("a socket option can be set");
-        match result {
-            Ok(count) => count == 0,
-            Err(error) => is_hang_up(&error),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! The real binary as a process of its own, on ports that the system chose.
 
+use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -17,6 +19,7 @@ use super::{Client, Scrape, eventually, patience};
 pub struct Launch {
     command: Command,
     files: Vec<PathBuf>,
+    passed: VecDeque<OwnedFd>,
 }
 
 impl Launch {
@@ -27,7 +30,7 @@ impl Launch {
         {
             command.env_remove(name);
         }
-        Launch { command, files: Vec::new() }
+        Launch { command, files: Vec::new(), passed: VecDeque::new() }
     }
 
     /// A server with `shards` shards on free ports.
@@ -49,6 +52,35 @@ impl Launch {
         self
     }
 
+    /// Sets a variable that is not one of the settings.
+    pub fn variable(mut self, name: &str, value: impl Display) -> Self {
+        self.command.env(name, format!("{value}"));
+        self
+    }
+
+    /// Passes one or two listening sockets under these names, as systemd does: from the third descriptor on, with the
+    /// number of the process that they are for. A shell makes both, and becomes the server.
+    pub fn pass<const N: usize>(mut self, sockets: [(&str, OwnedFd); N]) -> Self {
+        let names: Vec<_> = sockets.iter().map(|(name, _)| *name).collect();
+        let script = match N {
+            1 => "exec 3<&0 </dev/null; LISTEN_PID=$$ exec \"$0\" \"$@\"",
+            _ => "exec 3<&0 4<&1 </dev/null >/dev/null; LISTEN_PID=$$ exec \"$0\" \"$@\"",
+        };
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(script).arg(self.command.get_program()).args(self.command.get_args());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        shell.env("LISTEN_FDS", N.to_string()).env("LISTEN_FDNAMES", names.join(":"));
+        self.command = shell;
+        self.passed = sockets.into_iter().map(|(_, socket)| socket).collect();
+        assert!((1..=2).contains(&N), "the shell has two descriptors to give");
+        self
+    }
+
     /// Gives it a config file with this content; the file is gone after the test.
     pub fn file(mut self, text: &str) -> Self {
         let path = temporary_file(text);
@@ -63,8 +95,17 @@ impl Launch {
     }
 
     /// Starts it and waits until it is ready.
-    pub fn start(mut self) -> Server {
-        self.command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    pub fn start(self) -> Server {
+        let mut server = self.start_without_port();
+        server.address = server.log.address_after("listening for clients").expect("it listens");
+        server
+    }
+
+    /// Starts one that listens at no port for clients that speak no TLS; its address says nothing.
+    pub fn start_without_port(mut self) -> Server {
+        let stdin = self.passed.pop_front().map_or_else(Stdio::null, Stdio::from);
+        let stdout = self.passed.pop_front().map_or_else(Stdio::null, Stdio::from);
+        self.command.stdin(stdin).stdout(stdout).stderr(Stdio::piped());
         let mut child = self.command.spawn().expect("the binary can be run");
         let log = Log::default();
         let stderr = child.stderr.take().expect("stderr is piped");
@@ -83,14 +124,14 @@ impl Launch {
             _files: Files(self.files),
         };
         server.log.wait_for("mayfly_server: ready");
-        server.address = server.log.address_after("listening for clients").expect("it listens");
         server.metrics_address = server.log.address_after("serving /metrics");
         server
     }
 
     /// Runs it to its end, for what ends by itself.
     pub fn run(mut self) -> Finished {
-        self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let stdin = self.passed.pop_front().map_or_else(Stdio::null, Stdio::from);
+        self.command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.command.spawn().expect("the binary can be run");
         let code = exit_code(&mut child);
         let mut finished = Finished { code, stdout: String::new(), stderr: String::new() };

@@ -79,6 +79,12 @@ impl Changes {
         self.recorder.is_some()
     }
 
+    /// Changes that were recorded so far.
+    #[inline]
+    pub fn recorded(&self) -> u64 {
+        self.recorder.as_ref().map_or(0, |recorder| recorder.changes())
+    }
+
     /// Begins a record, if effects are recorded.
     #[inline]
     pub fn begin_record(&mut self, now: UnixMillis) {

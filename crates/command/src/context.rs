@@ -14,9 +14,11 @@ use mayfly_store::{
 
 use crate::changes::{Change, Changes, Class};
 use crate::client::{ClientCard, ClientState};
+use crate::error::CommandError;
 use crate::host::Host;
 use crate::routing::{Router, ShardId};
 use crate::table::Command;
+use crate::ttl::{KeyTtl, TtlRules};
 use crate::words::Words;
 
 /// What a command without data works with.
@@ -72,6 +74,8 @@ pub struct Data<'a> {
     changes: &'a mut Changes,
     /// Whether opening a hash counts as a use of it: not for a client that said `CLIENT NO-TOUCH`.
     touches: bool,
+    /// The rules for TTLs, if there are any.
+    ttl: Option<&'a TtlRules>,
     /// The logical database that the client has selected.
     pub database: u16,
     /// The instant of the whole batch.
@@ -89,7 +93,58 @@ impl<'a> Data<'a> {
         database: u16,
         now: UnixMillis,
     ) -> Self {
-        Data { shards, router, routed, changes, touches, database, now }
+        Data { shards, router, routed, changes, touches, ttl: None, database, now }
+    }
+
+    /// The same, with rules for TTLs.
+    #[inline]
+    pub fn under(self, ttl: Option<&'a TtlRules>) -> Self {
+        Data { ttl, ..self }
+    }
+
+    /// Whether there are rules for TTLs.
+    #[inline]
+    pub fn has_ttl_rules(&self) -> bool {
+        self.ttl.is_some()
+    }
+
+    /// What holds for the TTL of a key, where there are rules at all.
+    #[inline]
+    pub fn ttl_of(&self, database: u16, key: &[u8]) -> Option<KeyTtl<'a>> {
+        self.ttl.map(|rules| rules.of(database, key))
+    }
+
+    /// The deadline for `key` where a client asks for this one.
+    #[inline]
+    pub fn deadline_for(&self, key: &[u8], asked: UnixMillis, random: &mut Rng) -> UnixMillis {
+        match self.ttl_of(self.database, key) {
+            None => asked,
+            Some(ttl) => ttl.spread(ttl.capped(asked, self.now), self.now, |most| random.u64(..=most)),
+        }
+    }
+
+    /// As [`Data::open_or_create`], for a write that says nothing about the TTL: a hash without one gets what the
+    /// rules say.
+    ///
+    /// # Errors
+    /// The rules refuse to leave it without a TTL.
+    #[inline]
+    pub fn open_to_write<'p>(
+        &mut self,
+        key: &[u8],
+        pairs: impl IntoIterator<Item = (&'p [u8], &'p [u8])>,
+        random: &mut Rng,
+    ) -> Result<Hash<'_>, CommandError> {
+        let Some(ttl) = self.ttl_of(self.database, key) else { return Ok(self.open_or_create(key, pairs)) };
+        let now = self.now;
+        let has_deadline = self.open_in(self.database, key).is_some_and(|hash| hash.deadline().is_some());
+        let given = if has_deadline { None } else { ttl.without(now)? };
+        let mut hash = self.open_or_create(key, pairs);
+        if let Some(deadline) = given {
+            hash.set_deadline(Some(ttl.spread(deadline, now, |most| random.u64(..=most))));
+            hash.is_given_ttl = true;
+        }
+        Ok(hash)
     }
 
     /// Opens a hash to read it; counts a hit or a miss, and a use of the hash.
@@ -123,7 +178,13 @@ impl<'a> Data<'a> {
             }
         }
         let changes = &mut *self.changes;
-        found.map(|id| Hash { database: keyspace.database_mut(number), id, number, changes })
+        found.map(|id| Hash {
+            database: keyspace.database_mut(number),
+            id,
+            number,
+            changes,
+            is_given_ttl: false,
+        })
     }
 
     /// Opens a hash to change or remove it; counts a use of it.
@@ -142,7 +203,7 @@ impl<'a> Data<'a> {
         let database = self.shards.keyspace_of(self.router, key).database_mut(number);
         let changes = &mut *self.changes;
         let found = database.find_and_touch(key, now, touches);
-        found.map(|id| Hash { database, id, number, changes })
+        found.map(|id| Hash { database, id, number, changes, is_given_ttl: false })
     }
 
     /// Opens a hash to set fields in it; creates it where there is none. A created hash is empty: the caller
@@ -161,12 +222,12 @@ impl<'a> Data<'a> {
                 let room = pairs.into_iter().map(|(field, value)| packed_bytes(field, value)).sum();
                 self.changes.report(number, Class::New, "new", key);
                 if let Some(recorder) = &mut self.changes.recorder {
-                    recorder.remove(number, key);
+                    recorder.renew(number, key);
                 }
                 database.create(routed, room, now)
             }
         };
-        Hash { database, id, number, changes: self.changes }
+        Hash { database, id, number, changes: self.changes, is_given_ttl: false }
     }
 
     /// Begins a hash for `key` aside; [`Data::attach_in`] puts it there once it is whole.
@@ -184,7 +245,7 @@ impl<'a> Data<'a> {
         let database = self.shards.keyspace_of(self.router, routed).database_mut(number);
         let id = database.attach(routed, hash);
         if let Some(recorder) = &mut self.changes.recorder {
-            recorder.remove(number, key);
+            recorder.renew(number, key);
             recorder.whole(number, database, id);
         }
         self.changes.report(number, Class::New, "new", key);
@@ -197,9 +258,13 @@ impl<'a> Data<'a> {
 
     /// Removes all keys of a logical database.
     pub fn flush(&mut self, number: u16) {
-        self.keyspaces().for_each(|keyspace| keyspace.flush(number));
+        let mut keys = 0;
+        self.keyspaces().for_each(|keyspace| {
+            keys += keyspace.database(number).len() as u64;
+            keyspace.flush(number);
+        });
         if let Some(recorder) = &mut self.changes.recorder {
-            recorder.flush(number);
+            recorder.flush(number, keys);
         }
         self.changes.report_whole(Change::Flushed { database: number });
     }
@@ -281,6 +346,8 @@ pub struct Hash<'a> {
     id: EntryId,
     number: u16,
     changes: &'a mut Changes,
+    /// It was given a TTL by the rules, of which nobody has heard.
+    is_given_ttl: bool,
 }
 
 impl<'a> Hash<'a> {
@@ -420,6 +487,9 @@ impl<'a> Hash<'a> {
     pub fn changed(&mut self, class: Class, event: &'static str) {
         if self.changes.is_watched() {
             self.changes.report(self.number, class, event, self.database.key(self.id));
+            if std::mem::take(&mut self.is_given_ttl) {
+                self.changes.report(self.number, Class::Generic, "expire", self.database.key(self.id));
+            }
         }
     }
 }

@@ -216,6 +216,8 @@ pub struct PersistenceFacts {
     pub running: Option<SnapshotKind>,
     /// The one that follows it.
     pub scheduled: Option<SnapshotKind>,
+    /// Changes behind the beginning of the last snapshot; not counted without a folder.
+    pub changes_since_save: u64,
     /// The last snapshot failed.
     pub has_save_failed: bool,
     /// When the last one was finished, in Unix seconds; before the first, when the process started.

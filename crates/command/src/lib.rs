@@ -32,6 +32,7 @@ pub mod table;
 #[cfg(test)]
 mod testing;
 pub mod tracking;
+pub mod ttl;
 pub mod words;
 
 pub use changes::{Change, Changes, Class};
@@ -46,6 +47,7 @@ pub use routing::{Router, ShardId};
 pub use spec::{ChannelKind, Flags, Run, Spec, Step};
 pub use table::{Command, CommandId, Table};
 pub use tracking::{Tracking, TrackingRequest};
+pub use ttl::{TtlBounds, TtlRule, TtlRules};
 pub use words::Words;
 
 /// The Redis version whose behaviour Mayfly answers with, in `HELLO` and `INFO`.

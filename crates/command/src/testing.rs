@@ -27,6 +27,7 @@ use crate::host::{Host, HostFacts, ShardFacts};
 use crate::routing::{Router, ShardId};
 use crate::spec::{Flags, Run};
 use crate::table::{Command, Table};
+use crate::ttl::TtlRules;
 use crate::words::Words;
 
 /// When every fixture starts: 2026-01-01T00:00:00Z.
@@ -48,6 +49,8 @@ pub struct Fixture {
     router: Router,
     random: fastrand::Rng,
     changes: Changes,
+    /// The rules for TTLs, if there are any.
+    pub ttl_rules: Option<TtlRules>,
 }
 
 impl Fixture {
@@ -64,6 +67,7 @@ impl Fixture {
         changes.set_watched(true);
         Fixture {
             changes,
+            ttl_rules: None,
             now: START,
             client: ClientState::new(Arc::new(card), true),
             host: TestHost::default(),
@@ -180,7 +184,8 @@ impl Fixture {
                     !self.client.card.no_touch.load(Relaxed),
                     self.client.database,
                     self.now,
-                );
+                )
+                .under(self.ttl_rules.as_ref());
                 let mut context = DataContext { data, host: &self.host, random: &mut self.random, reply };
                 context.run(command, run, words);
                 for (home, held) in self.keyspaces.iter_mut().zip(held) {

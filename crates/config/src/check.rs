@@ -14,16 +14,25 @@ pub(crate) struct Contradiction {
 
 /// The first contradiction in `config`.
 pub(crate) fn contradiction(config: &Config) -> Option<Contradiction> {
-    same_port(config).or_else(|| bounds_in_order(config))
+    same_port(config).or_else(|| same_port_of_clients(config)).or_else(|| bounds_in_order(config))
+}
+
+/// Both listen on the same addresses.
+fn same_port_of_clients(config: &Config) -> Option<Contradiction> {
+    let port = config.tls.port;
+    let problem = || format!("port {port} is already that of server.port; choose another");
+    (port != 0 && port == config.server.port)
+        .then(|| Contradiction { paths: ["tls.port", "server.port"], problem: problem() })
 }
 
 fn same_port(config: &Config) -> Option<Contradiction> {
     let (server, metrics) = (&config.server, &config.metrics);
-    let same = metrics.enabled && metrics.port != 0 && metrics.port == server.port;
-    let address = server.bind.iter().find(|address| same && overlap(**address, metrics.bind))?;
-    let problem =
-        format!("port {} at {address} is already that of server.port; choose another", metrics.port);
-    Some(Contradiction { paths: ["metrics.port", "server.port"], problem })
+    let clients = [("server.port", server.port), ("tls.port", config.tls.port)];
+    let is_same = |port: u16| metrics.enabled && metrics.port != 0 && metrics.port == port;
+    let (taken, port) = clients.into_iter().find(|(_, port)| is_same(*port))?;
+    let address = server.bind.iter().find(|address| overlap(**address, metrics.bind))?;
+    let problem = format!("port {port} at {address} is already that of {taken}; choose another");
+    Some(Contradiction { paths: ["metrics.port", taken], problem })
 }
 
 /// Whether listening on both addresses meets: they are equal, or one of them stands for every interface.

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use crate::save_points::SavePoints;
 use crate::values::{MASK, Secret};
 use crate::{Config, render, size};
 
@@ -107,7 +108,7 @@ pub enum Kind {
         /// What is counted, in the plural.
         unit: &'static str,
     },
-    /// A TCP port; 0 takes any free one.
+    /// A TCP port; 0 takes any free one, or none.
     Port,
     /// A number of bytes, written as an integer or as text with a unit.
     Bytes {
@@ -135,6 +136,10 @@ pub enum Kind {
         /// The longest allowed path, in bytes.
         bytes_max: usize,
     },
+    /// Pairs of seconds and changes, see [`crate::SavePoints`]; empty means none.
+    SavePoints,
+    /// The permissions of a file, in octal; empty means none are given.
+    Permissions,
     /// One IP address.
     Address,
     /// From one to so many different IP addresses.
@@ -162,6 +167,8 @@ impl Kind {
             Self::Letters { of } => format!("letters of {of}"),
             Self::Secret { bytes_max } => format!("text of up to {bytes_max} bytes"),
             Self::Path { bytes_max } => format!("a path of up to {bytes_max} bytes"),
+            Self::SavePoints => "pairs of seconds, from 1, and changes".into(),
+            Self::Permissions => "octal digits such as 770".into(),
             Self::Address => "an IP address".into(),
             Self::Addresses { max } => format!("1 to {max} IP addresses"),
         }
@@ -197,6 +204,17 @@ impl Kind {
                     Err(self.refuse("there is a control character in it"))
                 }
                 _ => Ok(Value::Text(text.into())),
+            },
+            Self::SavePoints => match SavePoints::parse(text) {
+                Some(points) => Ok(Value::Text(points.text())),
+                None => Err(self.refuse(&format!("{text:?} is none"))),
+            },
+            Self::Permissions => match u32::from_str_radix(text, 8) {
+                _ if text.is_empty() => Ok(Value::Text(String::new())),
+                Ok(0..=0o777) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                    Ok(Value::Text(text.into()))
+                }
+                _ => Err(self.refuse(&format!("{text:?} is none"))),
             },
             Self::Address => Ok(Value::Addresses(vec![self.address(text)?])),
             Self::Addresses { .. } => {
@@ -268,7 +286,7 @@ pub enum Value {
     Integer(u64),
     /// Of flags.
     Flag(bool),
-    /// Of letters and paths.
+    /// Of letters, paths, save points and permissions.
     Text(String),
     /// Of words, as the kind lists it.
     Word(&'static str),

@@ -12,8 +12,11 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::directive::{Directive, Kind, Section, directives};
+use crate::save_points::SavePoints;
 use crate::size::{GIB, KIB, MIB};
-use crate::values::{FsyncPolicy, Level, LogFormat, MemoryPolicy, Secret, Setting};
+use crate::values::{
+    AuthClients, FsyncPolicy, Level, LogFormat, MemoryPolicy, Secret, Setting, TlsProtocols,
+};
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -46,6 +49,12 @@ directives! {
         /// caps it (Linux: net.core.somaxconn).
         tcp_backlog: usize = 511, Kind::Integer { min: 1, max: 65_535, unit: "connections" },
             redis "tcp-backlog";
+        /// The file of a Unix socket to listen on for clients too. What a crash has left there is replaced. Empty
+        /// listens on none.
+        unix_socket: String = String::new(), Kind::Path { bytes_max: 107 }, redis "unixsocket";
+        /// Who may connect there: the permissions of the file in octal, such as "770". Empty leaves them to the umask
+        /// of the process.
+        unix_socket_permissions: String = String::new(), Kind::Permissions, redis "unixsocketperm";
         /// Whether memory that is in full use moves to huge pages (Linux 6.1 or later). They spare look-ups in large
         /// keyspaces page walks; who needs a range of 2 MiB while it moves waits for half a millisecond. Where
         /// /sys/kernel/mm/transparent_hugepage/enabled says always, the first touch of memory brings huge pages,
@@ -58,6 +67,33 @@ directives! {
         /// given as MAYFLY_SERVER__PASSWORD than written in a file that others read. One given by CONFIG SET is
         /// written into the file by CONFIG REWRITE, as Redis does.
         password: Secret = Secret::default(), Kind::Secret { bytes_max: 512 }, redis "requirepass", live;
+    }
+
+    /// TLS for clients, on a port of its own, and for the collector. Certificates and keys are files in PEM form; they
+    /// are read at the start, when CONFIG SET names one of them, and on SIGHUP. A wrong one changes nothing.
+    tls: TlsConfig {
+        /// The TCP port for clients that speak TLS, on the addresses of server.bind. 0 listens on none.
+        port: u16 = 0, Kind::Port, redis "tls-port";
+        /// The certificate that the server shows, and behind it those of the authorities between it and the root.
+        cert_file: String = String::new(), Kind::Path { bytes_max: 4_096 }, redis "tls-cert-file", live;
+        /// The private key of this certificate, not encrypted. Nobody else should be able to read the file.
+        key_file: String = String::new(), Kind::Path { bytes_max: 4_096 }, redis "tls-key-file", live;
+        /// The certificates of the authorities whose clients are let in.
+        ca_cert_file: String = String::new(), Kind::Path { bytes_max: 4_096 }, redis "tls-ca-cert-file", live;
+        /// Whether clients show a certificate: yes lets nobody in without one, optional checks one that is shown, no
+        /// asks for none.
+        auth_clients: AuthClients = AuthClients::Yes, Kind::Word(&AuthClients::NAMES), redis "tls-auth-clients", live;
+        /// The versions of TLS that are spoken.
+        protocols: TlsProtocols = TlsProtocols::Both, Kind::Word(&TlsProtocols::NAMES), redis "tls-protocols", live;
+        /// How long a client may take from connecting to the end of the handshake; then it is closed.
+        handshake_timeout_ms: u64 = 10_000, Kind::Integer { min: 100, max: 600_000, unit: "ms" }, live;
+        /// How many handshakes may be under way at an address; more clients wait. Each may hold 64 KiB of what its
+        /// client has sent, until it is done or its time is over.
+        handshakes_max: usize = 256, Kind::Integer { min: 1, max: 65_536, unit: "handshakes" }, live;
+        /// Whether the endpoint for Prometheus speaks TLS, with the same certificate.
+        metrics: bool = false, Kind::Flag;
+        /// Whether the collector shows a certificate. No is for probes and collectors that have none.
+        metrics_auth_clients: AuthClients = AuthClients::No, Kind::Word(&AuthClients::NAMES), live;
     }
 
     /// What one client may ask for, hold and leave unread. Each bound is what keeps memory finite.
@@ -149,6 +185,10 @@ directives! {
             redis "auto-aof-rewrite-percentage";
         /// A log smaller than this is not worth a snapshot by itself.
         log_bytes_min: u64 = 64 * MIB, Kind::Bytes { min: 64 * KIB, max: 1024 * GIB }, redis "auto-aof-rewrite-min-size";
+        /// Begins a snapshot by itself also by time: pairs of seconds and changes such as "3600 1 300 100", reached when
+        /// the last snapshot is longer ago and so much has changed since. The log keeps every change in any case; a
+        /// snapshot makes the next start shorter. Empty: none.
+        save: SavePoints = SavePoints::default(), Kind::SavePoints, redis "save", live;
         /// How much of its keys a shard hands out for a snapshot before it looks at its clients again: 64 KiB take it
         /// about 100 us. More make a snapshot shorter, less make calls wait less behind a slice. A field is never cut.
         snapshot_slice_bytes_max: usize = (64 * KIB) as usize, Kind::Bytes { min: 4 * KIB, max: 16 * MIB }, live;

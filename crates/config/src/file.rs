@@ -139,6 +139,8 @@ fn value(kind: &Kind, item: &Item) -> Result<Value, String> {
             | Kind::Letters { .. }
             | Kind::Secret { .. }
             | Kind::Path { .. }
+            | Kind::SavePoints
+            | Kind::Permissions
             | Kind::Address => "a string",
             Kind::Addresses { .. } => "a list of strings",
         };
@@ -155,6 +157,8 @@ fn value(kind: &Kind, item: &Item) -> Result<Value, String> {
             | Kind::Letters { .. }
             | Kind::Secret { .. }
             | Kind::Path { .. }
+            | Kind::SavePoints
+            | Kind::Permissions
             | Kind::Address
             | Kind::Addresses { .. },
             Some(TomlValue::String(text)),

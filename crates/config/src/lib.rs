@@ -24,8 +24,10 @@ mod file;
 mod load;
 mod output_limits;
 mod redis;
+mod reload;
 mod render;
 mod rewrite;
+mod save_points;
 mod set;
 mod size;
 mod suggest;
@@ -36,11 +38,13 @@ mod values;
 pub use directive::{Directive, Kind, Section, Value};
 pub use directives::{
     Config, DIRECTIVES, EventsConfig, ExpiryConfig, HashConfig, LimitsConfig, LogConfig, MemoryConfig,
-    MetricsConfig, PersistenceConfig, SECTIONS, ServerConfig,
+    MetricsConfig, PersistenceConfig, SECTIONS, ServerConfig, TlsConfig,
 };
 pub use error::{ConfigError, Place};
 pub use load::{Loaded, Source, load};
+pub use reload::{Change, Reload};
 pub use render::{render_markdown, render_toml};
 pub use rewrite::rewrite;
+pub use save_points::SavePoints;
 pub use set::SetError;
-pub use values::{FsyncPolicy, Level, LogFormat, MemoryPolicy, Secret};
+pub use values::{AuthClients, FsyncPolicy, Level, LogFormat, MemoryPolicy, Secret, TlsProtocols};

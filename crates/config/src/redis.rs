@@ -16,7 +16,6 @@ pub(crate) const ALIASES: &[(&str, &str, &str)] = &[
 
 /// Settings that Mayfly does not have: name, answer, reason.
 pub(crate) const FIXED: &[(&str, &str, &str)] = &[
-    ("save", "", "a snapshot is not taken by time; redis-benchmark asks"),
     ("maxmemory", "0", "there is no bound on memory; monitoring and job queues ask"),
     ("slowlog-log-slower-than", "-1", "slow commands are not logged; monitoring asks"),
     ("slowlog-max-len", "0", "slow commands are not logged; monitoring asks"),
@@ -28,11 +27,9 @@ pub(crate) const FIXED: &[(&str, &str, &str)] = &[
     ("activedefrag", "no", "the allocator is not defragmented"),
     ("latency-monitor-threshold", "0", "events of latency are not collected; redis-cli's doctor asks"),
     ("latency-tracking", "yes", "INFO latencystats is always there"),
-    ("tls-port", "0", "there is no TLS; RedisInsight asks"),
-    ("unixsocket", "", "there is no Unix socket"),
     ("enable-debug-command", "no", "DEBUG is refused"),
     ("daemonize", "no", "the process stays in the foreground"),
-    ("supervised", "no", "nobody is told that the process is ready"),
+    ("supervised", "auto", "whoever has set NOTIFY_SOCKET is told that the process is ready"),
     ("protected-mode", "no", "the address and the password decide who gets in"),
 ];
 
@@ -80,6 +77,7 @@ fn redis_text(directive: &Directive, config: &Config) -> String {
         Value::Word(word) => redis_word(word).into(),
         Value::Text(text) => match directive.kind {
             Kind::Letters { .. } => redis_letters(&text),
+            Kind::Permissions if text.is_empty() => "0".into(),
             _ => text,
         },
         Value::Secret(secret) => (if secret.is_set() { MASK } else { "" }).into(),

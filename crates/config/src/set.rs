@@ -168,6 +168,7 @@ fn value(kind: &Kind, text: &str) -> Result<Value, String> {
             level.ok_or_else(|| one_of("debug, verbose, notice, warning"))
         }
         Kind::Word(words) => kind.parse(text).map_err(|_| one_of(&words.join(", "))),
+        Kind::SavePoints => kind.parse(text).map_err(|_| "Invalid save parameters".to_owned()),
         Kind::Letters { .. } => {
             kind.parse(text).map_err(|_| "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".to_owned())
         }
@@ -220,6 +221,7 @@ mod tests {
                     "limits.bulk_bytes_max: 1GiB is more than limits.request_bytes_max allows (1MiB)",
                 ),
             ),
+            ("save 60", failed("save", "Invalid save parameters")),
             (
                 "loglevel nothing",
                 failed(

@@ -15,7 +15,10 @@ pub(crate) fn directive(section: &str, key: &str) -> Option<&'static Directive> 
         let names = [Some(directive.key), directive.redis];
         let key_distance =
             names.into_iter().flatten().map(|name| distance(name, key)).min().unwrap_or(usize::MAX);
-        (key_distance, osa_distance(directive.section, section))
+        // Where none is given, the first section that has the key is as good as any.
+        let section_distance =
+            if section.is_empty() { usize::MAX } else { osa_distance(directive.section, section) };
+        (key_distance, section_distance)
     };
     let nearest = DIRECTIVES.iter().min_by_key(|candidate| distance(candidate))?;
     let (key_distance, section_distance) = distance(nearest);

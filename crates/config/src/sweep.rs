@@ -215,7 +215,9 @@ pub(crate) fn sample(directive: &Directive) -> (String, String) {
         }
         (Kind::Letters { .. }, _) => quoted("KEx"),
         (Kind::Secret { .. }, _) => quoted("hunter2"),
+        (Kind::SavePoints, _) => quoted("900 1 60 100"),
         (Kind::Path { .. }, _) => quoted("/var/lib/\"may\\fly\""),
+        (Kind::Permissions, _) => quoted("770"),
         (Kind::Address, _) => quoted("127.0.0.2"),
         (Kind::Addresses { .. }, _) => ("127.0.0.2, ::1".into(), r#"["127.0.0.2", "::1"]"#.into()),
         (kind, value) => panic!("{}: {kind:?} does not go with {value:?}", directive.path),

@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use crate::directive::Value;
+use crate::save_points::SavePoints;
 
 /// What stands for a secret that is set, wherever settings are shown. Never accepted as a secret itself.
 pub(crate) const MASK: &str = "***";
@@ -159,6 +160,52 @@ impl MemoryPolicy {
     }
 }
 
+/// Whether clients show a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AuthClients {
+    /// They have to.
+    Yes,
+    /// They are not asked.
+    No,
+    /// They may; one that is shown is checked.
+    Optional,
+}
+
+impl AuthClients {
+    const ALL: [Self; 3] = [Self::Yes, Self::No, Self::Optional];
+
+    /// The words, those of Redis.
+    pub(crate) const NAMES: [&'static str; 3] = ["yes", "no", "optional"];
+
+    /// The word in the file.
+    pub const fn name(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
+}
+
+/// The versions of TLS that are spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TlsProtocols {
+    /// 1.2 and 1.3.
+    Both,
+    /// 1.2 alone.
+    Tls12,
+    /// 1.3 alone.
+    Tls13,
+}
+
+impl TlsProtocols {
+    const ALL: [Self; 3] = [Self::Both, Self::Tls12, Self::Tls13];
+
+    /// The words, those of Redis.
+    pub(crate) const NAMES: [&'static str; 3] = ["TLSv1.2 TLSv1.3", "TLSv1.2", "TLSv1.3"];
+
+    /// The word in the file.
+    pub const fn name(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
+}
+
 /// When changes are brought to the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FsyncPolicy {
@@ -243,6 +290,19 @@ impl Setting for String {
     }
 }
 
+impl Setting for SavePoints {
+    fn to_value(&self) -> Value {
+        Value::Text(self.text())
+    }
+
+    fn from_value(value: Value) -> Option<Self> {
+        match value {
+            Value::Text(text) => SavePoints::parse(&text),
+            _ => None,
+        }
+    }
+}
+
 impl Setting for Secret {
     fn to_value(&self) -> Value {
         Value::Secret(self.clone())
@@ -285,57 +345,24 @@ impl Setting for Vec<IpAddr> {
     }
 }
 
-impl Setting for Level {
-    fn to_value(&self) -> Value {
-        Value::Word(self.name())
-    }
+macro_rules! word_settings {
+    ($($type:ty),*) => {$(
+        impl Setting for $type {
+            fn to_value(&self) -> Value {
+                Value::Word(self.name())
+            }
 
-    fn from_value(value: Value) -> Option<Self> {
-        match value {
-            Value::Word(word) => Self::ALL.into_iter().find(|level| level.name() == word),
-            _ => None,
+            fn from_value(value: Value) -> Option<Self> {
+                match value {
+                    Value::Word(word) => Self::ALL.into_iter().find(|setting| setting.name() == word),
+                    _ => None,
+                }
+            }
         }
-    }
+    )*};
 }
 
-impl Setting for LogFormat {
-    fn to_value(&self) -> Value {
-        Value::Word(self.name())
-    }
-
-    fn from_value(value: Value) -> Option<Self> {
-        match value {
-            Value::Word(word) => Self::ALL.into_iter().find(|format| format.name() == word),
-            _ => None,
-        }
-    }
-}
-
-impl Setting for FsyncPolicy {
-    fn to_value(&self) -> Value {
-        Value::Word(self.name())
-    }
-
-    fn from_value(value: Value) -> Option<Self> {
-        match value {
-            Value::Word(word) => Self::ALL.into_iter().find(|policy| policy.name() == word),
-            _ => None,
-        }
-    }
-}
-
-impl Setting for MemoryPolicy {
-    fn to_value(&self) -> Value {
-        Value::Word(self.name())
-    }
-
-    fn from_value(value: Value) -> Option<Self> {
-        match value {
-            Value::Word(word) => Self::ALL.into_iter().find(|policy| policy.name() == word),
-            _ => None,
-        }
-    }
-}
+word_settings!(Level, LogFormat, MemoryPolicy, FsyncPolicy, AuthClients, TlsProtocols);
 
 #[cfg(test)]
 mod tests {

@@ -18,17 +18,29 @@ fn mistakes_in_a_file_are_named_with_their_line() {
         ("[sever]\nport = 1", "1: [sever]: unknown section; did you mean [server]?"),
         (
             "[kitchen]",
-            "1: [kitchen]: unknown section; sections are server, limits, hash, memory, expiry, persistence, events, metrics, log",
+            "1: [kitchen]: unknown section; sections are server, tls, limits, hash, memory, expiry, persistence, events, metrics, log",
         ),
         ("port = 1", "1: port: unknown key; did you mean server.port?"),
         (
             "colour = 1",
-            "1: colour: unknown key; sections are server, limits, hash, memory, expiry, persistence, events, metrics, log",
+            "1: colour: unknown key; sections are server, tls, limits, hash, memory, expiry, persistence, events, metrics, log",
         ),
         ("server = 1", "1: server: expected a section such as [server], found an integer"),
         ("[[server]]\nport = 1", "1: server: expected a section such as [server], found an array of tables"),
         ("server.port = 65536", "1: server.port: 65536 is out of range; allowed: 0 to 65535"),
         ("server = { port = -1 }", "1: server.port: -1 is out of range; allowed: 0 to 65535"),
+        (
+            "[server]\nunix_socket_permissions = \"rwx\"",
+            "2: server.unix_socket_permissions: \"rwx\" is none; allowed: octal digits such as 770",
+        ),
+        (
+            "[server]\nunix_socket_permissions = 770",
+            "2: server.unix_socket_permissions: expected a string, found an integer; allowed: octal digits such as 770",
+        ),
+        (
+            "[tls]\nauth_clients = \"perhaps\"",
+            "2: tls.auth_clients: \"perhaps\" is unknown; allowed: yes, no or optional",
+        ),
         ("[server]\nport = \"6379\"", "2: server.port: expected a port, found a string; allowed: 0 to 65535"),
         (
             "[server]\nshards = 1.5",
@@ -89,6 +101,11 @@ fn mistakes_in_a_file_are_named_with_their_line() {
             "2: metrics.port: port 6379 at 127.0.0.1 is already that of server.port; choose another",
         ),
         (
+            "[tls]\nport = 9121",
+            "2: metrics.port: port 9121 at 127.0.0.1 is already that of tls.port; choose another",
+        ),
+        ("[tls]\nport = 6379", "2: tls.port: port 6379 is already that of server.port; choose another"),
+        (
             "[server]\nport = 9121\nbind = [\"::\"]",
             "2: metrics.port: port 9121 at :: is already that of server.port; choose another",
         ),
@@ -126,7 +143,7 @@ fn mistakes_in_the_environment_are_named_by_variable() {
         (
             "MAYFLY_KITCHEN__SINK",
             "1",
-            "unknown key; sections are server, limits, hash, memory, expiry, persistence, events, metrics, log",
+            "unknown key; sections are server, tls, limits, hash, memory, expiry, persistence, events, metrics, log",
         ),
         ("MAYFLY_SERVER__PORT", "", "\"\" is not a port; allowed: 0 to 65535"),
         ("MAYFLY_SERVER__PORT", "http", "\"http\" is not a port; allowed: 0 to 65535"),

@@ -110,6 +110,8 @@ pub struct ThreadCounters {
     pub tracked_prefixes: Counter,
     /// Messages to clients that keys in their caches have changed.
     pub invalidations: Counter,
+    /// Changes of data that were recorded for the disk.
+    pub changes: Counter,
 }
 
 impl Default for ThreadCounters {
@@ -134,6 +136,7 @@ impl Default for ThreadCounters {
             tracked_items: Counter::default(),
             tracked_prefixes: Counter::default(),
             invalidations: Counter::default(),
+            changes: Counter::default(),
         }
     }
 }

@@ -353,7 +353,7 @@ impl<A: Clone> Shard<A> {
         runner.run(&batch, &mut replies, &mut hand);
         let nanos = meter.finish();
         replies.own = take_own(batch.client, effects, before);
-        place_records(&mut self.tools.changes, effects, before);
+        place_records(&mut self.tools.changes, &self.counters, effects, before);
         replies.spent = Some(batch);
         self.counters.joints.add(1);
         self.was_busy(nanos);
@@ -405,7 +405,7 @@ impl<A: Clone> Shard<A> {
                 effects.push(Effect::Reply(reply_to, replies));
             }
         }
-        place_records(&mut self.tools.changes, effects, first);
+        place_records(&mut self.tools.changes, &self.counters, effects, first);
         let nanos = meter.finish();
         if !observers.tracking.is_idle() {
             self.counters.observed(observers);
@@ -421,9 +421,15 @@ impl<A: Clone> Shard<A> {
 
 /// Puts what was recorded before all that gave rise to it, from a place on.
 #[inline]
-fn place_records<A>(changes: &mut Changes, effects: &mut Vec<Effect<A>>, from: usize) {
+fn place_records<A>(
+    changes: &mut Changes,
+    counters: &ThreadCounters,
+    effects: &mut Vec<Effect<A>>,
+    from: usize,
+) {
     if changes.is_recorded() {
         insert_records(changes, effects, from);
+        counters.changes.set(changes.recorded());
     }
 }
 

@@ -65,7 +65,7 @@ impl SnapshotCursor {
             database: 0,
             keys: 0,
             large: Vec::new(),
-            recorder: Recorder::default(),
+            recorder: Recorder::for_snapshot(),
             ready: VecDeque::new(),
         }
     }

@@ -10,7 +10,7 @@ use mayfly_engine::{
     Door, Effect, Moment, Outgoing, Pauses, ReplayError, Session, SessionOptions, Shard, ShardOptions, Slice,
     SnapshotCursor, Surroundings, ThreadCounters, Work,
 };
-use mayfly_persistence::{Effect as Recorded, Journal, Record};
+use mayfly_persistence::{Effect as Recorded, Journal, Record, is_continued};
 use mayfly_resp::{Protocol, ReplyWriter};
 use mayfly_store::{KeyHasher, UnixMillis};
 
@@ -193,9 +193,10 @@ fn set_many(key: &str, prefix: &str, fields: usize) -> String {
     format!("HSET {key}{}", pairs.collect::<String>())
 }
 
-/// R for a record, r for a reply.
+/// R for a record, G for one that goes on in the next, r for a reply.
 fn shape(effects: &[Effect<()>]) -> String {
     let letter = |effect: &Effect<()>| match effect {
+        Effect::Record(body) if is_continued(body) => 'G',
         Effect::Record(_) => 'R',
         Effect::Reply(..) => 'r',
         Effect::Push(..) => 'p',
@@ -249,13 +250,14 @@ fn a_transaction_over_several_shards_is_one_record_before_any_keyspace_goes_home
 }
 
 #[test]
-fn a_long_record_ends_between_two_calls_and_never_in_a_transaction() {
+fn a_long_record_ends_between_two_calls_and_in_a_transaction_it_goes_on() {
     let mut fixture = Fixture::new(1);
     let long = "v".repeat(9 << 20);
     let [a, b, c] = ["a", "b", "c"].map(|key| format!("HSET {key} f {long}"));
     assert_eq!(shape(&fixture.effects(&[&a, &b, &c])), "RRr");
-    assert_eq!(shape(&fixture.effects(&["MULTI", &a, &b, &c, "EXEC"])), "Rr");
-    assert_eq!(shape(&fixture.effects(&["MULTI", &a, &b, "EXEC", &c, "HSET d f 1"])), "RRr");
+    assert_eq!(shape(&fixture.effects(&["MULTI", &a, &b, &c, "EXEC"])), "GRr");
+    // The call behind it goes with it.
+    assert_eq!(shape(&fixture.effects(&["MULTI", &a, &b, "EXEC", &c, "HSET d f 1"])), "GRRr");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What a record's body says: the effects, and how they lie in bytes.
 //!
 //! ```text
-//!  body      ┌──────┬─────────┬──────────┐   kind: 1, the version of this layout
+//!  body      ┌──────┬─────────┬──────────┐   kind: 1, the version of this layout; 3 is the same, continued
 //!            │ kind │   now   │ effects… │   now:  unix ms of the batch, zigzag
 //!            └──────┴─────────┴──────────┘
 //!  effect     1 database length key          Key: those behind it are about this key
@@ -14,6 +14,9 @@
 //!             8 database database            Swap:  no key is current behind it
 //! ```
 //!
+//! A body that is continued belongs together with the next record: what became of one call or transaction, and is too long
+//! for a record. [`crate::LogReader`] hands out all records of such a group or none.
+//!
 //! The first byte of an effect says which; every other number is a varint. Here: the effects and their decoder, which
 //! lends what it reads and trusts no length. Elsewhere: their encoder (`journal`), what surrounds a body on the disk
 //! (`frame`), and what an effect does to a keyspace (its user).
@@ -24,6 +27,8 @@ use crate::varint;
 pub(crate) const EFFECTS: u8 = 1;
 /// The first byte of the last record of a snapshot.
 pub(crate) const END_OF_SNAPSHOT: u8 = 2;
+/// The first byte of a body with effects that goes on in the next record.
+const CONTINUED: u8 = 3;
 
 pub(crate) const KEY: u8 = 1;
 pub(crate) const SET: u8 = 2;
@@ -91,6 +96,19 @@ pub enum RecordError {
     NoKey,
 }
 
+/// Whether the next record of the log belongs to this one, so that both count or neither.
+pub fn is_continued(body: &[u8]) -> bool {
+    body.first() == Some(&CONTINUED)
+}
+
+/// Says of a body with effects whether the next record of the log belongs to it.
+pub fn set_continued(body: &mut [u8], is_continued: bool) {
+    if let Some(kind) = body.first_mut() {
+        debug_assert!([EFFECTS, CONTINUED].contains(kind), "it is a body with effects");
+        *kind = if is_continued { CONTINUED } else { EFFECTS };
+    }
+}
+
 /// A body with effects: when they happened, and a walk over them.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
@@ -104,7 +122,7 @@ impl<'a> Record<'a> {
     /// Reads the front of a body; the effects are read by the walk.
     pub fn read(mut body: &'a [u8]) -> Result<Self, RecordError> {
         let (&kind, rest) = body.split_first().ok_or(RecordError::CutShort)?;
-        if kind != EFFECTS {
+        if ![EFFECTS, CONTINUED].contains(&kind) {
             return Err(RecordError::Kind(kind));
         }
         body = rest;

@@ -43,9 +43,20 @@ impl<F: DiskFile> Frames<F> {
         Ok(Frames { file, length, buffer: Vec::new(), offset, front: 0, record_bytes: 0 })
     }
 
+    /// Another walk over the same file, from behind the record on which this one stands.
+    pub fn ahead(&self, file: F) -> Self {
+        let offset = self.offset() + self.record_bytes as u64;
+        Frames { file, length: self.length, buffer: Vec::new(), offset, front: 0, record_bytes: 0 }
+    }
+
     /// Where in the file the walk stands: at the record it has come to, at the end, or where there is none.
     pub fn offset(&self) -> u64 {
         self.offset + self.front as u64
+    }
+
+    /// Bytes of the record that the walk has come to.
+    pub fn record_bytes(&self) -> u64 {
+        self.record_bytes as u64
     }
 
     /// Bytes of the file.

@@ -14,8 +14,8 @@
 //!
 //! **One log for the whole process**, not one per shard. Shards encode their effects themselves, on their own threads,
 //! and hand over finished bytes through one queue. That keeps the order of each shard, which is all the order there
-//! is between keys of different shards; a transaction over several shards is one record, so that a crash leaves all of
-//! it or nothing; one sync serves all shards; and a start with another number of shards needs nothing special, since a
+//! is between keys of different shards; a transaction over several shards is one record, or a
+//! group of them where that would be too long, so that a crash leaves all of it or nothing; one sync serves all shards; and a start with another number of shards needs nothing special, since a
 //! record says which keys it is about and not who wrote it.
 //!
 //! **A round of the disk's thread**: take what the queue has, [`LogWriter::append`] each body, [`LogWriter::write_out`]
@@ -52,7 +52,7 @@ mod tests;
 mod varint;
 
 pub use disk::{Disk, DiskFile, RealDisk};
-pub use effect::{Effect, Effects, Record, RecordError};
+pub use effect::{Effect, Effects, Record, RecordError, is_continued, set_continued};
 pub use error::{Damage, LoadError, Trouble};
 pub use folder::Folder;
 pub use frame::RECORD_BYTES_MAX;

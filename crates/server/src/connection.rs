@@ -3,7 +3,6 @@
 //! Actix polls the future that drives the wire once the mailbox is empty.
 
 use std::cell::RefCell;
-use std::net::Shutdown;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,10 +14,9 @@ use actix::fut::ActorFuture;
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture};
 use bytes::Bytes;
 use mayfly_command::ClientCard;
-use socket2::SockRef;
-use tokio::net::TcpStream;
 
 use crate::shard::{Resume, UNBOUNDED_MAILBOX, WatchIdleness};
+use crate::socket::ClientSocket;
 use crate::thread::Thread;
 use crate::wire::{Ended, Wire};
 
@@ -56,7 +54,7 @@ pub struct Connection {
 
 impl Connection {
     /// A connection that begins on this thread.
-    pub fn new(thread: Rc<Thread>, socket: TcpStream, card: Arc<ClientCard>) -> Self {
+    pub fn new(thread: Rc<Thread>, socket: ClientSocket, card: Arc<ClientCard>) -> Self {
         let wire = Wire::new(Rc::clone(&thread), socket, Arc::clone(&card));
         Connection {
             thread,
@@ -128,7 +126,7 @@ impl Actor for Connection {
         // Before it leaves the registry: who no longer sees the client there can rely on its end. Where the client
         // was first, there is nothing left to shut down.
         if !(self.parting && self.thread.linger(wire.socket())) {
-            let _ = SockRef::from(wire.socket()).shutdown(Shutdown::Both);
+            wire.socket().shut_down();
         }
         for forget in wire.farewell() {
             self.thread.gather(forget, self.card.id);

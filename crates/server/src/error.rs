@@ -20,6 +20,32 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
+    /// The file of the Unix socket cannot be made, or something is in its place.
+    #[error("{place}: server.unix_socket: cannot listen on {path}: {source}")]
+    UnixSocket {
+        /// Who set the path.
+        place: Place,
+        /// The file.
+        path: String,
+        /// What is wrong.
+        source: io::Error,
+    },
+    /// A certificate or a key cannot be had, or they do not go together.
+    #[error("{place}: {path}: {problem}")]
+    Certificate {
+        /// Who set the directive.
+        place: Place,
+        /// The directive, `section.key`.
+        path: &'static str,
+        /// What is wrong, with the name of the file.
+        problem: String,
+    },
+    /// A socket that was passed to the process cannot be used.
+    #[error("LISTEN_FDS: {problem}")]
+    Passed {
+        /// Which one, and what is wrong.
+        problem: String,
+    },
     /// The data folder cannot be had or loaded.
     #[error("{place}: persistence.dir: {folder}: {source}{advice}")]
     Folder {

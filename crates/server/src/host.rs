@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Deref;
 use std::sync::atomic::{
     AtomicU16, AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
@@ -14,13 +15,14 @@ use mayfly_command::{
     SnapshotKind, SnapshotRefusal, Table,
 };
 use mayfly_config::{
-    Config, Directive, FsyncPolicy, Loaded, PersistenceConfig, Place, SetError, Source, rewrite,
+    Config, Directive, FsyncPolicy, Level, Loaded, PersistenceConfig, Place, Source, rewrite,
 };
 use mayfly_engine::{Counter, Door, ERROR_CODES, EventClasses, Pauses, SharedEventClasses, ThreadCounters};
 use mayfly_store::UnixMillis;
 use tokio::sync::watch;
 
 use crate::SetLogLevel;
+use crate::changes::LoadAgain;
 use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::config_file;
@@ -28,8 +30,8 @@ use crate::durability::{self, Queue, Waiter};
 use crate::inbox::{ClientAddress, ShardPeer};
 use crate::monitors::Monitors;
 use crate::sampler::Samples;
-use crate::shard::{Answer, AskForSnapshot, Disconnect, Resume, WatchIdleness};
-use crate::system;
+use crate::shard::{Answer, AskForSnapshot, Disconnect, Resume};
+use crate::tls::Tls;
 
 /// The process that everything runs in; shared by all threads.
 #[derive(Debug)]
@@ -51,6 +53,8 @@ pub struct ServerHost {
     pub door: Door,
     /// The way to the disk, if there is a folder.
     pub queue: Option<Arc<Queue>>,
+    /// Certificates.
+    pub tls: Tls,
     /// Who monitors.
     pub monitors: Monitors,
     /// Counters of every shard's thread.
@@ -59,10 +63,16 @@ pub struct ServerHost {
     pub port: AtomicU16,
     /// Rates and peaks.
     pub samples: Samples,
+    /// How often SIGHUP was answered.
+    pub reloads: Reloads,
+    /// Loads the settings as at the start.
+    pub load_again: Hook<LoadAgain>,
+    /// Held by whoever changes settings.
+    pub changing: Mutex<()>,
     config: RwLock<Arc<Config>>,
     /// How often it has changed.
     generation: AtomicU64,
-    log_level: LogLevel,
+    set_log_level: Hook<SetLogLevel>,
     /// What `CONFIG SET` has set, by path.
     set_since_start: Mutex<BTreeMap<&'static str, &'static Directive>>,
     /// Where the counters stood when `CONFIG RESETSTAT` was said.
@@ -78,7 +88,12 @@ impl ServerHost {
     ///
     /// # Errors
     /// The system has no random numbers for the run id.
-    pub fn new(loaded: Loaded, shards: u16, set_log_level: SetLogLevel) -> Result<Self, getrandom::Error> {
+    pub fn new(
+        loaded: Loaded,
+        shards: u16,
+        set_log_level: SetLogLevel,
+        load_again: LoadAgain,
+    ) -> Result<Self, getrandom::Error> {
         let mut random = [0; 20];
         getrandom::fill(&mut random)?;
         let clock = Clock::start();
@@ -87,6 +102,7 @@ impl ServerHost {
             pauses: Pauses::default(),
             door: Door::default(),
             queue: queue(&loaded.config.persistence, shards),
+            tls: Tls::default(),
             monitors: Monitors::default(),
             started_seconds: clock.now().0 / 1_000,
             clock,
@@ -99,7 +115,10 @@ impl ServerHost {
             shards: OnceLock::new(),
             config: RwLock::new(Arc::new(loaded.config.clone())),
             generation: AtomicU64::new(0),
-            log_level: LogLevel(set_log_level),
+            set_log_level: Hook(set_log_level),
+            load_again: Hook(load_again),
+            reloads: Reloads::default(),
+            changing: Mutex::default(),
             set_since_start: Mutex::default(),
             facts_at_reset: Mutex::default(),
             loaded,
@@ -110,6 +129,22 @@ impl ServerHost {
     /// data.
     pub fn config(&self) -> Arc<Config> {
         Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Has these settings hold from now on, for whoever takes them anew.
+    pub fn put_config(&self, config: Arc<Config>) {
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+        self.generation.fetch_add(1, Release);
+    }
+
+    /// Changes how much is logged.
+    pub fn set_log_level(&self, level: Level) {
+        (self.set_log_level)(level);
+    }
+
+    /// What `CONFIG SET` has set and no reload has undone, by path.
+    pub fn set_since_start(&self) -> MutexGuard<'_, BTreeMap<&'static str, &'static Directive>> {
+        self.set_since_start.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How often the config has changed. Whoever has taken it looks here whether it is to be taken again.
@@ -146,34 +181,7 @@ impl Host for ServerHost {
     }
 
     fn set_parameters(&self, pairs: &[(&[u8], &[u8])]) -> Result<(), String> {
-        let mut config = self.config.write().unwrap_or_else(PoisonError::into_inner);
-        let mut changed = Config::clone(&config);
-        let directives = changed.set_redis_parameters(pairs).map_err(|error| error.to_string())?;
-        let (now, then) = (&config.server, &changed.server);
-        if then.connections_max > now.connections_max
-            && let Err(fits) = system::make_room_for(then.connections_max)
-        {
-            let problem = format!(
-                "The operating system is not able to handle the specified number of clients, try with {fits}"
-            );
-            return Err(SetError::Refused("maxclients".to_owned(), problem).to_string());
-        }
-        let timeout_changes = now.idle_timeout_seconds != then.idle_timeout_seconds;
-        self.clients.set_connections_max(then.connections_max);
-        self.events.set(event_classes(&changed));
-        if changed.log.level != config.log.level {
-            (self.log_level.0)(changed.log.level);
-        }
-        *config = Arc::new(changed);
-        self.generation.fetch_add(1, Release);
-        drop(config);
-        self.set_since_start().extend(directives.into_iter().map(|directive| (directive.path, directive)));
-        if timeout_changes {
-            for shard in self.shards.get().into_iter().flatten() {
-                shard.address.do_send(WatchIdleness);
-            }
-        }
-        Ok(())
+        self.set(pairs)
     }
 
     fn rewrite_config_file(&self) -> Result<(), String> {
@@ -289,6 +297,17 @@ impl ServerHost {
         Ok(())
     }
 
+    /// Changes of data that were recorded since the start.
+    pub fn changes(&self) -> u64 {
+        self.total(|thread| thread.changes.get())
+    }
+
+    /// Of these, those behind the beginning of the last snapshot.
+    pub fn changes_since_save(&self) -> u64 {
+        let saved = self.queue.as_ref().map_or(0, |queue| queue.changes_saved.load(Relaxed));
+        self.changes().saturating_sub(saved)
+    }
+
     /// Has the shards begin a snapshot.
     pub fn ask_for_snapshot(&self) {
         if let Some(first) = self.shards.get().and_then(|shards| shards.first()) {
@@ -302,10 +321,6 @@ impl ServerHost {
         if let Some(shard) = shard {
             shard.address.do_send(Answer { client: to.client, line: line.into() });
         }
-    }
-
-    fn set_since_start(&self) -> MutexGuard<'_, BTreeMap<&'static str, &'static Directive>> {
-        self.set_since_start.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn facts_since_start(&self) -> HostFacts {
@@ -331,6 +346,7 @@ impl ServerHost {
                 is_sick: self.door.refuses_writes(),
                 running: self.queue.as_ref().and_then(|queue| queue.snapshots.running()),
                 scheduled: self.queue.as_ref().and_then(|queue| queue.snapshots.scheduled()),
+                changes_since_save: self.changes_since_save(),
                 has_save_failed: self.queue.as_ref().is_some_and(|queue| queue.has_save_failed.load(Relaxed)),
                 last_save_seconds: match &self.queue {
                     Some(queue) => queue.last_save_seconds.load(Relaxed).max(self.started_seconds),
@@ -404,12 +420,29 @@ impl ServerHost {
     }
 }
 
-/// How to change how much is logged.
-struct LogLevel(SetLogLevel);
+/// How often SIGHUP was answered.
+#[derive(Debug, Default)]
+pub struct Reloads {
+    /// By taking the settings.
+    pub done: AtomicU64,
+    /// By changing nothing, since something was wrong.
+    pub failed: AtomicU64,
+}
 
-impl fmt::Debug for LogLevel {
+/// What the binary does for the server.
+pub struct Hook<F>(F);
+
+impl<F> Deref for Hook<F> {
+    type Target = F;
+
+    fn deref(&self) -> &F {
+        &self.0
+    }
+}
+
+impl<F> fmt::Debug for Hook<F> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("LogLevel")
+        formatter.write_str("Hook")
     }
 }
 
@@ -421,7 +454,7 @@ fn queue(config: &PersistenceConfig, shards: u16) -> Option<Arc<Queue>> {
 }
 
 /// The letters were checked when they were set.
-fn event_classes(config: &Config) -> EventClasses {
+pub fn event_classes(config: &Config) -> EventClasses {
     EventClasses::parse(&config.events.notify).unwrap_or_default()
 }
 

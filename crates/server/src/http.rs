@@ -1,5 +1,6 @@
 //! The endpoint for operators: `GET /metrics` for Prometheus, `GET /healthz` for probes, `GET /` for people.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use axum::Router;
@@ -7,6 +8,7 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
+use axum::serve::Listener;
 
 use crate::metrics::exporter::Exporter;
 use crate::status;
@@ -15,7 +17,11 @@ use crate::status;
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Answers requests on `listener` until it is dropped, for the status page only where there is one.
-pub async fn serve(listener: tokio::net::TcpListener, exporter: Arc<Exporter>, has_status_page: bool) {
+pub async fn serve<L>(listener: L, exporter: Arc<Exporter>, has_status_page: bool)
+where
+    L: Listener,
+    L::Addr: Debug,
+{
     let mut routes =
         Router::new().route("/metrics", get(metrics)).route("/healthz", get(|| async { "ok\n" }));
     if has_status_page {

@@ -15,11 +15,14 @@
 //!   each of its clients. What they share is in `thread.rs`.
 //! * What the connections of a thread decode in one turn of its event loop is done at the end of the turn: for the
 //!   own shard by a function call, for every other shard by one message there and one back. That is in `turn.rs`.
+//! * A client comes by TCP, by TLS or by a Unix socket; from `socket` on there is no difference. Handshakes of TLS are the
+//!   main thread's, what follows them the shard's.
 //! * Where there is a data folder, one more thread writes to it, and shards load it before they serve: `durability`.
 //! * The actors are shells: what happens to hashes, time and order is decided in `mayfly-engine`.
 //!
 //! A panic anywhere ends the process, which the binary sees to: a half-changed shard must not live on.
 
+mod changes;
 mod clients;
 mod clock;
 mod config_file;
@@ -34,19 +37,23 @@ mod lingering;
 mod listener;
 mod metrics;
 mod monitors;
+mod passed;
 mod sampler;
 mod settings;
 mod shard;
 mod shutdown;
+mod socket;
 mod status;
+mod supervisor;
 mod system;
 mod thread;
+mod tls;
 mod turn;
+mod unix_socket;
 mod wire;
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use actix::Actor;
 use actix_rt::{Arbiter, System};
@@ -55,8 +62,10 @@ use mayfly_config::{Level, Loaded};
 use mayfly_engine::Shard;
 use mayfly_store::KeyHasher;
 
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
+pub use changes::LoadAgain;
 use durability::{Loaded as LoadedShard, SharedFolder};
 pub use error::StartError;
 use host::ServerHost;
@@ -66,63 +75,75 @@ use metrics::exporter::Exporter;
 pub use metrics::markdown as metrics_markdown;
 use shard::{Connect, Loading, ShardActor};
 use thread::Thread;
+use tls::Purpose;
+use tls::handshakes::TlsListener;
 
 /// Changes how much is logged from here on.
 pub type SetLogLevel = Box<dyn Fn(Level) + Send + Sync>;
 
-/// Runs the server until a signal or `SHUTDOWN` ends it.
+/// Looks at what the settings refer to beyond themselves: the files of certificates.
+///
+/// # Errors
+/// The first that is wrong.
+pub fn check(loaded: &Loaded) -> Result<(), StartError> {
+    tls::certificates::of(loaded, false).map(|_| ())
+}
+
+/// Runs the server until a signal or `SHUTDOWN` ends it. On SIGHUP it takes the settings that `load_again` loads.
 ///
 /// # Errors
 /// What keeps it from starting; see [`StartError`].
-pub fn run(loaded: Loaded, set_log_level: SetLogLevel) -> Result<(), StartError> {
+pub fn run(loaded: Loaded, set_log_level: SetLogLevel, load_again: LoadAgain) -> Result<(), StartError> {
     let _huge_pages = system::prepare(&loaded.config.server);
     // Taken before any thread is started, so that a taken port leaves nothing behind.
-    let client_listeners = listener::bind_clients(&loaded)?;
-    let metrics_listener = match loaded.config.metrics.enabled {
-        true => Some(listener::bind_metrics(&loaded)?),
-        false => None,
-    };
+    let mut passed = passed::take()?;
+    let certificates = tls::certificates::of(&loaded, !passed.clients_tls.is_empty())?;
+    let client_listeners = listener::bind_clients(&loaded, &mut passed)?;
+    let metrics_listeners = listener::bind_metrics(&loaded, &mut passed)?;
     let folder = durability::open_folder(&loaded)?;
     let shards = shard_count(&loaded);
-    let host = Arc::new(ServerHost::new(loaded, shards, set_log_level)?);
+    let host = Arc::new(ServerHost::new(loaded, shards, set_log_level, load_again)?);
+    if let Some(certificates) = certificates {
+        host.tls.set(certificates);
+    }
     let hasher = KeyHasher::from_seed(getrandom::u64()?);
     let router = Router::new(hasher, shards);
     System::new().block_on(async move {
         let signals = shutdown::Signals::new().map_err(StartError::Signals)?;
+        let hang_up = signal(SignalKind::hangup()).map_err(StartError::Signals)?;
         let (loaded, loads) = unbounded_channel();
         if folder.is_some() {
             host.door.begin_loading();
         }
         let (arbiters, peers) = start_shards(&host, &router, folder.as_ref(), &loaded)?;
+        actix_rt::spawn(supervisor::give_signs_of_life(Arc::clone(&host)));
         let turns = Arc::new(Turns::new(peers.clone()));
         let mut accepting = Vec::new();
         for listener in client_listeners {
-            let address = listener.local_addr();
-            let listener = tokio::net::TcpListener::from_std(listener).map_err(StartError::Runtime)?;
-            if let Ok(address) = address {
-                host.port.store(address.port(), Relaxed);
-                tracing::info!(%address, "listening for clients");
-            }
-            accepting.push(actix_rt::spawn(listener::accept(
-                listener,
-                Arc::clone(&host),
-                Arc::clone(&turns),
-            )));
+            let accept = listener.accept(Arc::clone(&host), Arc::clone(&turns));
+            accepting.push(actix_rt::spawn(accept.map_err(StartError::Runtime)?));
         }
-        if let Some(listener) = metrics_listener {
+        let exporter = Arc::new(Exporter::new(Arc::clone(&host), peers.clone()));
+        let has_status_page = host.loaded.config.metrics.status_page;
+        for listener in metrics_listeners {
             let listener = tokio::net::TcpListener::from_std(listener).map_err(StartError::Runtime)?;
-            if let Ok(address) = listener.local_addr() {
+            let address = listener.local_addr().map_err(StartError::Runtime)?;
+            let exporter = Arc::clone(&exporter);
+            if host.loaded.config.tls.metrics {
+                tracing::info!(%address, "serving /metrics and /healthz by TLS");
+                let listener = TlsListener::new(listener, Arc::clone(&host), Purpose::Metrics);
+                actix_rt::spawn(http::serve(listener, exporter, has_status_page));
+            } else {
                 tracing::info!(%address, "serving /metrics and /healthz");
+                actix_rt::spawn(http::serve(listener, exporter, has_status_page));
             }
-            let exporter = Arc::new(Exporter::new(Arc::clone(&host), peers.clone()));
-            let has_status_page = host.loaded.config.metrics.status_page;
-            actix_rt::spawn(http::serve(listener, exporter, has_status_page));
         }
         actix_rt::spawn(sampler::sample(Arc::clone(&host)));
         warn_if_open(&host.loaded);
         let mut reason = pin!(signals.wait(&host));
         let mut disk = None;
         if let Some(folder) = folder {
+            let loading = supervisor::loading(Arc::clone(&host));
             tokio::select! {
                 started = durability::start(&host, folder, loads, &peers) => disk = Some(started?),
                 reason = &mut reason => {
@@ -130,7 +151,10 @@ pub fn run(loaded: Loaded, set_log_level: SetLogLevel) -> Result<(), StartError>
                     return Ok(());
                 }
             }
+            loading.abort();
         }
+        actix_rt::spawn(changes::reload_on(hang_up, Arc::clone(&host)));
+        supervisor::ready();
         tracing::info!(version = MAYFLY_VERSION, shards, config = %host.loaded.source, "ready");
         let reason = reason.await;
         shutdown::shut_down(reason, &host, accepting, &peers, arbiters).await;

@@ -4,12 +4,12 @@
 //! what it has not read yet: the reply to `QUIT`, or what was wrong with its request. So only the sending side is
 //! shut down at first, and what still comes in is discarded, until the client closes its side or has had its time.
 
-use std::io;
+use std::future::poll_fn;
 use std::time::Duration;
 
-use socket2::SockRef;
-use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
+use bytes::BytesMut;
+
+use crate::socket::ClientSocket;
 
 /// How long a client may take to close its side.
 const LINGER_MAX: Duration = Duration::from_secs(5);
@@ -23,22 +23,13 @@ pub const LINGERING_MAX: usize = 64;
 /// Reads at once.
 const PIECE_BYTES: usize = 16 << 10;
 
-/// A handle of its own on the socket, whose sending side is shut down: the connection can go.
-///
-/// # Errors
-/// The process has no descriptor to spare, or the client is gone.
-pub fn last_moments(socket: &TcpStream) -> io::Result<TcpStream> {
-    let socket = SockRef::from(socket).try_clone()?;
-    socket.shutdown(std::net::Shutdown::Write)?;
-    TcpStream::from_std(socket.into())
-}
-
 /// Discards what comes in, within the limits.
-pub async fn linger(mut socket: TcpStream) {
+pub async fn linger(mut socket: ClientSocket) {
     let discard = async {
-        let mut piece = vec![0; PIECE_BYTES];
+        let mut piece = BytesMut::with_capacity(PIECE_BYTES);
         let mut discarded = 0;
-        while let Ok(count @ 1..) = socket.read(&mut piece).await {
+        while let Ok(count @ 1..) = poll_fn(|task| socket.poll_read(task, &mut piece)).await {
+            piece.clear();
             discarded += count;
             if discarded > LINGER_BYTES_MAX {
                 break;

@@ -1,34 +1,66 @@
 //! Listening for clients and handing each to a shard's thread, in turn.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::os::unix::net::UnixListener;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use mayfly_config::{Loaded, ServerConfig};
 use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
-use tokio::io::AsyncWriteExt;
 
 use crate::error::StartError;
 use crate::host::ServerHost;
 use crate::inbox::ShardPeer;
+use crate::passed::Passed;
 use crate::shard::Adopt;
+use crate::socket::AcceptedSocket;
+use crate::tls::Purpose;
+use crate::tls::handshakes::TlsListener;
+use crate::unix_socket::{self, SocketFile};
 
 /// How long to wait when the system has no descriptor for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Listens on every address of `server.bind`. With port 0 the first address takes any free port and the others
-/// take the same.
+/// Where clients come in.
+pub enum ClientListener {
+    /// By TCP.
+    Tcp(TcpListener),
+    /// By a Unix socket, and the file that goes with it if this process has made it.
+    Unix(UnixListener, Option<SocketFile>),
+    /// By TCP and TLS.
+    Tls(TcpListener),
+}
+
+/// Listens wherever clients are to come in, but where sockets were passed for that.
 ///
 /// # Errors
-/// An address is taken or not ours; the error names who set the value.
-pub fn bind_clients(loaded: &Loaded) -> Result<Vec<TcpListener>, StartError> {
+/// A place is taken or not ours; the error names who set the value.
+pub fn bind_clients(loaded: &Loaded, passed: &mut Passed) -> Result<Vec<ClientListener>, StartError> {
+    let mut listeners = std::mem::take(&mut passed.clients);
+    if listeners.is_empty() {
+        let bound = bind_tcp(loaded, "server.port", loaded.config.server.port)?;
+        listeners.extend(bound.into_iter().map(ClientListener::Tcp));
+    }
+    let tls_port = loaded.config.tls.port;
+    if passed.clients_tls.is_empty() && tls_port != 0 {
+        listeners.extend(bind_tcp(loaded, "tls.port", tls_port)?.into_iter().map(ClientListener::Tls));
+    }
+    listeners.append(&mut passed.clients_tls);
+    let unix = unix_socket::bind(loaded)?;
+    listeners.extend(unix.map(|(listener, file)| ClientListener::Unix(listener, Some(file))));
+    Ok(listeners)
+}
+
+/// Listens on every address of `server.bind`. With port 0 the first address takes any free port and the others
+/// take the same.
+fn bind_tcp(loaded: &Loaded, key: &'static str, mut port: u16) -> Result<Vec<TcpListener>, StartError> {
     let server = &loaded.config.server;
-    let mut port = server.port;
     let mut listeners = Vec::new();
     for &address in &server.bind {
-        let listener = bind(loaded, "server.port", address, port, server.tcp_backlog as i32)?;
+        let listener = bind(loaded, key, address, port, server.tcp_backlog as i32)?;
         if port == 0 {
             port = listener.local_addr().map_or(0, |address| address.port());
         }
@@ -37,15 +69,26 @@ pub fn bind_clients(loaded: &Loaded) -> Result<Vec<TcpListener>, StartError> {
     Ok(listeners)
 }
 
-/// Listens for the collector.
+/// Listens for the collector, but where a socket was passed for that.
 ///
 /// # Errors
 /// The address is taken or not ours; the error names who set the value.
-pub fn bind_metrics(loaded: &Loaded) -> Result<TcpListener, StartError> {
+pub fn bind_metrics(loaded: &Loaded, passed: &mut Passed) -> Result<Vec<TcpListener>, StartError> {
     /// Collectors that wait to be accepted.
     const BACKLOG: i32 = 128;
     let metrics = &loaded.config.metrics;
-    bind(loaded, "metrics.port", metrics.bind, metrics.port, BACKLOG)
+    match (metrics.enabled, std::mem::take(&mut passed.metrics)) {
+        (false, passed) => {
+            if !passed.is_empty() {
+                tracing::warn!(
+                    "a socket was passed for metrics, but metrics.enabled is false; nobody serves it"
+                );
+            }
+            Ok(Vec::new())
+        }
+        (true, passed) if !passed.is_empty() => Ok(passed),
+        _ => bind(loaded, "metrics.port", metrics.bind, metrics.port, BACKLOG).map(|bound| vec![bound]),
+    }
 }
 
 fn bind(
@@ -71,17 +114,94 @@ fn bind(
     listen().map_err(|source| StartError::Listen { place: loaded.place(key).clone(), key, address, source })
 }
 
-/// Accepts clients until it is dropped.
-pub async fn accept(listener: tokio::net::TcpListener, host: Arc<ServerHost>, shards: Arc<Turns>) {
+impl ClientListener {
+    /// Accepts clients until the future is dropped.
+    ///
+    /// # Errors
+    /// The event loop does not take the socket.
+    pub fn accept(
+        self,
+        host: Arc<ServerHost>,
+        shards: Arc<Turns>,
+    ) -> io::Result<Pin<Box<dyn Future<Output = ()>>>> {
+        Ok(match self {
+            Self::Tcp(listener) => {
+                let address = listener.local_addr()?;
+                let listener = tokio::net::TcpListener::from_std(listener)?;
+                host.port.store(address.port(), Relaxed);
+                tracing::info!(target: "mayfly_server", %address, "listening for clients");
+                Box::pin(accept_tcp(listener, host, shards))
+            }
+            Self::Tls(listener) => {
+                let address = listener.local_addr()?;
+                let listener = tokio::net::TcpListener::from_std(listener)?;
+                tracing::info!(target: "mayfly_server", %address, "listening for clients that speak TLS");
+                let listener = TlsListener::new(listener, Arc::clone(&host), Purpose::Clients);
+                Box::pin(accept_tls(listener, host, shards))
+            }
+            Self::Unix(listener, file) => {
+                let path = SockRef::from(&listener).local_addr()?;
+                let path = path.as_pathname().map_or_else(String::new, |path| path.display().to_string());
+                let listener = tokio::net::UnixListener::from_std(listener)?;
+                tracing::info!(target: "mayfly_server", path, "listening for clients at a Unix socket");
+                Box::pin(accept_unix(listener, path, file, host, shards))
+            }
+        })
+    }
+}
+
+async fn accept_tcp(listener: tokio::net::TcpListener, host: Arc<ServerHost>, shards: Arc<Turns>) {
     loop {
         match listener.accept().await {
-            Ok((socket, address)) => admit(socket, address, &host, &shards),
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+            Ok((socket, address)) => {
+                let local = local_address(&socket);
+                let prepared = prepare(&socket, &host.config().server);
+                let accepted = prepared.and_then(|()| socket.into_std()).map(AcceptedSocket::Tcp);
+                admit(accepted, address.to_string(), local, &host, &shards);
             }
+            Err(error) => rest_after(&error).await,
         }
     }
+}
+
+async fn accept_tls(mut listener: TlsListener, host: Arc<ServerHost>, shards: Arc<Turns>) {
+    loop {
+        let (stream, address) = listener.accept().await;
+        let (socket, session) = stream.into_inner();
+        let local = local_address(&socket);
+        let accepted = socket.into_std().map(|socket| AcceptedSocket::Tls(Box::new((socket, session))));
+        admit(accepted, address.to_string(), local, &host, &shards);
+    }
+}
+
+/// As Redis, a client of a Unix socket is called by the file.
+async fn accept_unix(
+    listener: tokio::net::UnixListener,
+    path: String,
+    _file: Option<SocketFile>,
+    host: Arc<ServerHost>,
+    shards: Arc<Turns>,
+) {
+    let address = format!("{path}:0");
+    loop {
+        match listener.accept().await {
+            Ok((socket, _)) => {
+                let accepted = socket.into_std().map(AcceptedSocket::Unix);
+                admit(accepted, address.clone(), address.clone(), &host, &shards);
+            }
+            Err(error) => rest_after(&error).await,
+        }
+    }
+}
+
+/// The system has no room for another connection.
+pub async fn rest_after(error: &io::Error) {
+    tracing::warn!(%error, "cannot accept a connection");
+    tokio::time::sleep(ACCEPT_PAUSE).await;
+}
+
+fn local_address(socket: &tokio::net::TcpStream) -> String {
+    socket.local_addr().map_or_else(|_| String::new(), |address| address.to_string())
 }
 
 /// The shards, for connections to be spread over.
@@ -101,30 +221,35 @@ impl Turns {
     }
 }
 
-fn admit(mut socket: tokio::net::TcpStream, address: SocketAddr, host: &ServerHost, shards: &Turns) {
-    let local = socket.local_addr().map_or_else(|_| String::new(), |address| address.to_string());
-    let Some(card) = host.clients.enter(address.to_string(), local, host.clock.now().0) else {
-        tracing::debug!(client = %address, "turned away: as many clients as server.connections_max allows");
-        actix_rt::spawn(async move {
-            // Who is turned away may have gone already.
-            let _ = socket.write_all(b"-ERR max number of clients reached\r\n").await;
-        });
-        return;
-    };
-    let adopted = socket.into_std().and_then(|socket| {
-        prepare(&socket, &host.config().server)?;
-        Ok(socket)
-    });
-    match adopted {
-        Ok(socket) => shards.next().address.do_send(Adopt { socket, card }),
+/// Lets a client in, if there is room for it.
+fn admit(
+    accepted: io::Result<AcceptedSocket>,
+    address: String,
+    local_address: String,
+    host: &ServerHost,
+    shards: &Turns,
+) {
+    let socket = match accepted {
+        Ok(socket) => socket,
         Err(error) => {
-            tracing::debug!(client = %address, %error, "a connection was lost before it began");
-            host.clients.leave(card.id);
+            tracing::debug!(client = address, %error, "a connection was lost before it began");
+            return;
+        }
+    };
+    match host.clients.enter(address, local_address, host.clock.now().0) {
+        Some(card) => shards.next().address.do_send(Adopt { socket, card }),
+        None => {
+            tracing::debug!("turned away a client: as many as server.connections_max allows");
+            socket.turn_away(b"-ERR max number of clients reached\r\n");
         }
     }
 }
 
-fn prepare(socket: &TcpStream, server: &ServerConfig) -> io::Result<()> {
+/// Sets the options of a socket.
+///
+/// # Errors
+/// The client has gone.
+pub fn prepare(socket: &tokio::net::TcpStream, server: &ServerConfig) -> io::Result<()> {
     socket.set_nodelay(true)?;
     if server.tcp_keepalive_seconds > 0 {
         let idle = Duration::from_secs(server.tcp_keepalive_seconds);

@@ -7,13 +7,13 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use actix::{Actor, Context, Handler, Message, MessageResult};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::connection::{Connection, Drain, HangUp};
 use crate::durability::{self, Loaded, SharedFolder};
 use crate::inbox::ShardPeer;
 use crate::metrics::ShardSample;
+use crate::socket::AcceptedSocket;
 use crate::thread::{Resident, Thread};
 
 /// What actix takes for no bound. Large numbers are no way to say it: it computes with them.
@@ -34,7 +34,7 @@ pub struct Connect(pub Vec<ShardPeer>);
 #[rtype(result = "()")]
 pub struct Adopt {
     /// The accepted socket.
-    pub socket: std::net::TcpStream,
+    pub socket: AcceptedSocket,
     /// Its entry in the registry.
     pub card: Arc<mayfly_command::ClientCard>,
 }
@@ -83,6 +83,11 @@ pub struct Answer {
     /// What it reads.
     pub line: Cow<'static, str>,
 }
+
+/// A shard that answers is alive.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct AreYouThere;
 
 /// A look at what the shard holds and measured, for metrics.
 #[derive(Message)]
@@ -186,7 +191,7 @@ impl Handler<Adopt> for ShardActor {
     type Result = ();
 
     fn handle(&mut self, Adopt { socket, card }: Adopt, _: &mut Self::Context) {
-        match TcpStream::from_std(socket) {
+        match socket.adopt() {
             Ok(socket) => {
                 let id = card.id;
                 card.thread.store(self.thread.shard_id().0, Relaxed);
@@ -201,6 +206,12 @@ impl Handler<Adopt> for ShardActor {
             }
         }
     }
+}
+
+impl Handler<AreYouThere> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, _: AreYouThere, _: &mut Self::Context) {}
 }
 
 impl Handler<DrainConnections> for ShardActor {

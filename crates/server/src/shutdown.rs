@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use crate::host::ServerHost;
 use crate::inbox::ShardPeer;
 use crate::shard::DrainConnections;
+use crate::supervisor;
 
 /// How often the number of open connections is looked at while they drain.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -53,6 +54,7 @@ pub async fn shut_down(
     arbiters: Vec<Arbiter>,
 ) {
     let grace_ms = host.config().server.shutdown_grace_ms;
+    supervisor::stopping(reason);
     tracing::info!(reason, connections = host.clients.connected(), grace_ms, "stopping");
     for listener in accepting {
         listener.abort();

@@ -13,15 +13,15 @@ use hashbrown::HashMap;
 use mayfly_command::{Router, ShardId};
 use mayfly_engine::{Moment, Shard, Surroundings, ThreadCounters};
 use mayfly_store::{Reclaimed, UnixMillis};
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use crate::connection::Connection;
 use crate::durability::Held;
 use crate::host::ServerHost;
 use crate::inbox::{ClientAddress, Inbox, ShardPeer};
-use crate::lingering::{LINGERING_MAX, last_moments, linger};
+use crate::lingering::{LINGERING_MAX, linger};
 use crate::settings::{Settings, shard_options};
+use crate::socket::ClientSocket;
 use crate::turn::Turn;
 use crate::wire::Wire;
 
@@ -94,11 +94,11 @@ impl Thread {
     }
 
     /// Gives the client of a socket time to read its last reply; false if it cannot have it.
-    pub fn linger(self: &Rc<Self>, socket: &TcpStream) -> bool {
+    pub fn linger(self: &Rc<Self>, socket: &mut ClientSocket) -> bool {
         if self.lingering.get() >= LINGERING_MAX {
             return false;
         }
-        let Ok(socket) = last_moments(socket) else { return false };
+        let Ok(socket) = socket.part() else { return false };
         self.lingering.set(self.lingering.get() + 1);
         let thread = Rc::clone(self);
         actix_rt::spawn(async move {

@@ -5,7 +5,6 @@
 //! [turn](crate::turn) of its thread, which then writes the replies.
 
 use std::io;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
@@ -15,10 +14,8 @@ use bytes::{Bytes, BytesMut};
 use mayfly_command::{ClientCard, ClientState};
 use mayfly_engine::{Outgoing, Push, Redirect, Replies, Session};
 use mayfly_store::UnixMillis;
-use tokio::io::AsyncWrite;
-use tokio::net::TcpStream;
-use tokio_util::io::poll_read_buf;
 
+use crate::socket::ClientSocket;
 use crate::thread::Thread;
 
 /// Unread bytes up to this many are moved to a small buffer of the connection's own, so that a slow sender does
@@ -40,7 +37,7 @@ const OUTPUT_CAPACITY_MAX: usize = 256 * 1024;
 /// One client's wire.
 pub struct Wire {
     thread: Rc<Thread>,
-    socket: TcpStream,
+    socket: ClientSocket,
     card: Arc<ClientCard>,
     session: Session,
     /// Which settings the session has.
@@ -88,7 +85,7 @@ pub enum Ended {
 
 impl Wire {
     /// The wire of a client that begins on this thread.
-    pub fn new(thread: Rc<Thread>, socket: TcpStream, card: Arc<ClientCard>) -> Self {
+    pub fn new(thread: Rc<Thread>, socket: ClientSocket, card: Arc<ClientCard>) -> Self {
         let authenticated = !thread.host.config().server.password.is_set();
         let client = ClientState::new(Arc::clone(&card), authenticated);
         thread.refresh();
@@ -217,7 +214,7 @@ impl Wire {
         self.is_noted = false;
         self.take_replies();
         if self.is_resting && self.unsent() > 0 {
-            match self.socket.try_write(&self.output) {
+            match self.socket.try_write(&self.output[self.written..]) {
                 Ok(sent) => self.has_sent(sent),
                 // [`Wire::drive`] goes on.
                 Err(error) if is_passing(&error) => {}
@@ -261,8 +258,8 @@ impl Wire {
     }
 
     /// The client's socket.
-    pub fn socket(&self) -> &TcpStream {
-        &self.socket
+    pub fn socket(&mut self) -> &mut ClientSocket {
+        &mut self.socket
     }
 
     /// Takes the settings anew if they have changed.
@@ -311,7 +308,7 @@ impl Wire {
             input = self.thread.input.take();
         }
         self.make_room(&mut input);
-        let result = poll_read_buf(Pin::new(&mut self.socket), task, &mut input);
+        let result = self.socket.poll_read(task, &mut input);
         if let Poll::Ready(Ok(received)) = &result {
             self.ended |= *received == 0;
             self.thread.counters.input_bytes.add(*received as u64);
@@ -365,7 +362,7 @@ impl Wire {
 
     fn write(&mut self, task: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.unsent() > 0 {
-            match ready!(Pin::new(&mut self.socket).poll_write(task, &self.output[self.written..])) {
+            match ready!(self.socket.poll_write(task, &self.output[self.written..])) {
                 Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Ok(sent) => self.has_sent(sent),
                 Err(error) if is_passing(&error) => {}

@@ -7,7 +7,7 @@
 //!
 //! One word serves both, by the policy that holds when it is written; after a change of policy a word reads as
 //! nonsense until the hash is used again. The counter rises with a probability that falls as it rises, and falls
-//! by one for every period without use. Eviction does not exist yet; what it will compare is here.
+//! by one for every period without use. What goes first is decided in [`eviction`](crate::eviction).
 
 use crate::time::UnixMillis;
 

@@ -116,11 +116,20 @@ pub(crate) struct Blocks {
     len: usize,
     /// Bytes of all chunks.
     chunks_bytes: usize,
+    /// Bytes of all blocks.
+    blocks_bytes: usize,
 }
 
 impl Default for Blocks {
     fn default() -> Self {
-        Blocks { pages: Vec::new(), classes: Vec::new(), unused: NONE, len: 0, chunks_bytes: 0 }
+        Blocks {
+            pages: Vec::new(),
+            classes: Vec::new(),
+            unused: NONE,
+            len: 0,
+            chunks_bytes: 0,
+            blocks_bytes: 0,
+        }
     }
 }
 
@@ -143,6 +152,7 @@ impl Blocks {
             self.unlink(at);
         }
         self.len += 1;
+        self.blocks_bytes += size;
         at << SLOT_BITS | u32::from(slot)
     }
 
@@ -153,6 +163,7 @@ impl Blocks {
         let was_full = chunk.is_full();
         assert!(chunk.live > 0 && slot < usize::from(chunk.touched), "S9: block {number} is freed once only");
         chunk.live -= 1;
+        let size = chunk.size as usize;
         let is_empty = chunk.live == 0;
         if is_empty {
             (chunk.touched, chunk.vacant) = (0, NO_SLOT);
@@ -165,6 +176,7 @@ impl Blocks {
             self.link_first(at);
         }
         self.len -= 1;
+        self.blocks_bytes -= size;
         if is_empty && self.is_dispensable(at) {
             self.release(at);
         }
@@ -205,8 +217,8 @@ impl Blocks {
 
     /// The same blocks under the same numbers: chunks are copied as they are.
     pub(crate) fn copy(&self) -> Self {
-        let Blocks { ref pages, ref classes, unused, len, chunks_bytes } = *self;
-        Blocks { pages: pages.clone(), classes: classes.clone(), unused, len, chunks_bytes }
+        let Blocks { ref pages, ref classes, unused, len, chunks_bytes, blocks_bytes } = *self;
+        Blocks { pages: pages.clone(), classes: classes.clone(), unused, len, chunks_bytes, blocks_bytes }
     }
 
     /// Frees one chunk of blocks that nobody uses any more; false when only a small rest is left to drop.
@@ -214,6 +226,7 @@ impl Blocks {
         while let Some(page) = self.pages.last_mut() {
             if let Some(chunk) = page.pop() {
                 self.chunks_bytes -= chunk.bytes.len();
+                self.blocks_bytes -= usize::from(chunk.live) * chunk.size as usize;
                 return true;
             }
             self.pages.pop();
@@ -275,9 +288,15 @@ impl Blocks {
             + self.classes.capacity() * size_of::<Class>()
     }
 
+    /// Bytes of chunks that no block takes: room for the next ones.
+    #[inline]
+    pub(crate) fn vacant_bytes(&self) -> usize {
+        self.chunks_bytes - self.blocks_bytes
+    }
+
     /// Asserts S9: counts, bytes and both kinds of lists agree with the chunks.
     pub(crate) fn check(&self) {
-        let (mut live, mut bytes, mut open) = (0, 0, 0);
+        let (mut live, mut bytes, mut blocks_bytes, mut open) = (0, 0, 0, 0);
         for chunk in self.pages.iter().flatten().filter(|chunk| chunk.size > 0) {
             let (mut vacant, mut slot) = (0, chunk.vacant);
             while slot != NO_SLOT {
@@ -287,9 +306,11 @@ impl Blocks {
             assert!(usize::from(chunk.touched) <= chunk.slots(), "S9: a slot is in its chunk");
             live += usize::from(chunk.live);
             bytes += chunk.bytes.len();
+            blocks_bytes += usize::from(chunk.live) * chunk.size as usize;
             open += usize::from(!chunk.is_full());
         }
         assert_eq!((self.len, self.chunks_bytes), (live, bytes), "S9: counts agree");
+        assert_eq!(self.blocks_bytes, blocks_bytes, "S6: bytes of all blocks");
         for (class, list) in self.classes.iter().enumerate() {
             let (mut at, mut previous) = (list.first_open, NONE);
             while at != NONE {

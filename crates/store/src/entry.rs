@@ -387,6 +387,12 @@ impl Entries {
         self.blocks.bytes() + self.tables.bytes() + self.tables_bytes + self.far.len() * FAR_BYTES
     }
 
+    /// Bytes allocated in which no entry is: room for the next ones.
+    #[inline]
+    pub(crate) fn vacant_bytes(&self) -> usize {
+        self.blocks.vacant_bytes()
+    }
+
     /// Asks for the memory of an entry.
     #[inline]
     pub(crate) fn prefetch(&self, number: u32) {

@@ -2,6 +2,7 @@
 
 use crate::access::AccessPolicy;
 use crate::database::{Database, ExpiryTurn};
+use crate::eviction::Pool;
 use crate::key::KeyHasher;
 use crate::packed::PackedLimits;
 use crate::stats::KeyspaceStats;
@@ -63,6 +64,8 @@ pub struct Keyspace {
     first: usize,
     /// How often databases have changed places.
     swaps: u64,
+    /// Keys that would be evicted next.
+    pub(crate) pool: Pool,
 }
 
 impl Keyspace {
@@ -77,6 +80,7 @@ impl Keyspace {
             access: options.access,
             first: 0,
             swaps: 0,
+            pool: Pool::default(),
         }
     }
 
@@ -97,6 +101,7 @@ impl Keyspace {
     pub fn set_access_policy(&mut self, policy: AccessPolicy) {
         if policy != self.access {
             self.access = policy;
+            self.pool.clear();
             self.databases.iter_mut().for_each(|database| database.set_access_policy(policy));
         }
     }
@@ -124,6 +129,7 @@ impl Keyspace {
     pub fn swap_databases(&mut self, a: u16, b: u16) {
         self.touched = self.touched.max(usize::from(a.max(b)) + 1);
         self.databases.swap(usize::from(a), usize::from(b));
+        self.pool.clear();
         self.swaps += u64::from(a != b);
     }
 
@@ -229,6 +235,38 @@ impl Keyspace {
     /// Bytes allocated for all databases, see [`Database::bytes`]. In constant time.
     pub fn bytes(&self) -> usize {
         self.databases.iter().map(Database::bytes).sum()
+    }
+
+    /// Of the [`bytes`](Keyspace::bytes) those that hold something: what a limit of memory is compared with. The rest
+    /// is room for the next entries, see [`Database::vacant_bytes`].
+    #[inline]
+    pub fn used_bytes(&self) -> usize {
+        self.used().map(|database| database.bytes() - database.vacant_bytes()).sum()
+    }
+
+    /// The databases that may hold something.
+    pub(crate) fn used(&self) -> impl Iterator<Item = &Database> {
+        self.databases[..self.touched].iter()
+    }
+
+    /// Removes a key of a database that is due, if the wheel has one at hand.
+    pub(crate) fn expire_in(
+        &mut self,
+        index: usize,
+        now: UnixMillis,
+        on_expired: &mut dyn FnMut(u16, &[u8], UnixMillis),
+    ) -> bool {
+        let expired =
+            self.databases[index].turn(now, &mut |key, deadline| on_expired(index as u16, key, deadline));
+        let ExpiryTurn::Expired(deadline) = expired else { return false };
+        self.stats.expiry_lag.count(now.ticks().saturating_sub(deadline.ticks()));
+        self.stats.expired_by_wheel += 1;
+        true
+    }
+
+    /// Keeps no keys in the order of their deadlines any more.
+    pub(crate) fn forget_nearest(&mut self) {
+        self.databases.iter_mut().for_each(Database::forget_nearest);
     }
 
     /// Keys that are due at `now` and not yet removed. An upper bound: a key whose deadline has moved later while

@@ -38,12 +38,13 @@
 //! - **S9** A slot of a slab or a chunk of blocks is used or in its list of vacant ones, and chunks with room are
 //!   in the list of open ones.
 //!
-//! Reading order: keyspace, database, entry, packed, blocks, [`index`], [`wheel`].
+//! Reading order: keyspace, database, entry, packed, blocks, [`index`], [`wheel`], eviction.
 
 mod access;
 mod blocks;
 pub(crate) mod database;
 pub(crate) mod entry;
+mod eviction;
 mod forecast;
 mod graveyard;
 pub mod index;
@@ -61,6 +62,7 @@ pub mod wheel;
 pub use self::access::AccessPolicy;
 pub use self::database::{Assembly, Database, Detached, Fields};
 pub use self::entry::EntryId;
+pub use self::eviction::{Eviction, EvictionPolicy};
 pub use self::forecast::Forecast;
 pub use self::key::{Key, KeyHasher};
 pub use self::keyspace::{Keyspace, Reclaimed, StoreOptions};

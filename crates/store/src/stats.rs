@@ -12,6 +12,8 @@ pub struct KeyspaceStats {
     pub expired_by_wheel: u64,
     /// Keys that were found past their deadline by an access, before the wheel came to them.
     pub expired_on_access: u64,
+    /// Keys that were evicted for the memory they took.
+    pub evicted: u64,
     /// How late the wheel removed them.
     pub expiry_lag: LagCounts,
     /// Look-ups of keys to read that found one; counted by whoever looks up.

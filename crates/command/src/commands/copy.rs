@@ -45,7 +45,11 @@ fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
     }
     let is_free = replaces || !context.data.exists_in(database, destination);
     let now = context.data.now;
-    let copy = context.data.read(source).filter(|_| is_free).map(|hash| hash.copy(now));
+    let ttl = context.data.ttl_of(database, destination);
+    let mut copy = context.data.read(source).filter(|_| is_free).map(|hash| hash.copy(now));
+    if let (Some(copy), Some(ttl)) = (&mut copy, ttl) {
+        copy.set_deadline(ttl.carried(copy.deadline(), now)?);
+    }
     context.reply.boolean_as_integer(copy.is_some());
     if let Some(copy) = copy {
         context.data.attach_in(database, destination, copy);

@@ -49,6 +49,8 @@ pub(super) fn set_expiry(context: &mut DataContext<'_>, words: Words<'_>, form: 
     let conditions = Conditions::parse(words)?;
     let now = context.data.now;
     let deadline = form.deadline(words.integer(2)?, now)?;
+    let ttl = context.data.ttl_of(context.data.database, words.at(1));
+    let mut deadline = ttl.map_or(deadline, |ttl| ttl.capped(deadline, now));
     let hash = context.data.open(words.at(1)).filter(|hash| conditions.allow(hash.deadline(), deadline));
     let is_set = hash.is_some();
     match hash {
@@ -57,6 +59,10 @@ pub(super) fn set_expiry(context: &mut DataContext<'_>, words: Words<'_>, form: 
             hash.remove();
         }
         Some(mut hash) => {
+            // A TTL that only may become longer is not made shorter by chance.
+            if let (Some(ttl), false) = (ttl, conditions.gt) {
+                deadline = ttl.spread(deadline, now, |most| context.random.u64(..=most));
+            }
             hash.set_deadline(Some(deadline));
             hash.changed(Class::Generic, "expire");
         }

@@ -46,11 +46,12 @@ pub(super) fn change_value<V: AsRef<[u8]>>(
     change: impl FnOnce(Option<&[u8]>) -> Result<V, CommandError>,
 ) -> Result<V, CommandError> {
     let (key, field) = (words.at(1), words.at(2));
+    let has_ttl_rules = context.data.has_ttl_rules();
     let hash = context.data.open(key);
     let value = change(hash.as_ref().and_then(|hash| hash.get(field)))?;
     let mut hash = match hash {
-        Some(hash) => hash,
-        None => context.data.open_or_create(key, [(field, value.as_ref())]),
+        Some(hash) if !has_ttl_rules => hash,
+        _ => context.data.open_to_write(key, [(field, value.as_ref())], context.random)?,
     };
     hash.set(field, value.as_ref());
     hash.changed(Class::Hash, event);

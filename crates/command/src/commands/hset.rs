@@ -38,7 +38,7 @@ pub(super) fn set_pairs(
     if !(words.len() - first).is_multiple_of(2) {
         return Err(CommandError::WrongArity);
     }
-    let mut hash = context.data.open_or_create(words.at(1), words.pairs_from(first));
+    let mut hash = context.data.open_to_write(words.at(1), words.pairs_from(first), context.random)?;
     let mut created = 0;
     for (field, value) in words.pairs_from(first) {
         created += i64::from(hash.set(field, value));

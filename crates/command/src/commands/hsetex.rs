@@ -76,6 +76,7 @@ fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
 fn set_one(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
     let deadline = TimeForm::SECONDS.positive_deadline(words.integer(4)?, context.data.now)?;
     let (key, field, value) = (words.at(1), words.at(2), words.at(3));
+    let deadline = context.data.deadline_for(key, deadline, context.random);
     let mut hash = context.data.open_or_create(key, [(field, value)]);
     let created = hash.set_until(field, value, deadline);
     hash.changed(Class::Hash, "hset");
@@ -105,8 +106,13 @@ fn set_by_keywords(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
                 hash.remove();
             }
         }
-        (deadline, _) => {
-            let mut hash = context.data.open_or_create(words.at(1), request.pairs(words));
+        (asked, _) => {
+            let (key, pairs) = (words.at(1), request.pairs(words));
+            let deadline = asked.map(|asked| context.data.deadline_for(key, asked, context.random));
+            let mut hash = match deadline {
+                Some(_) => context.data.open_or_create(key, pairs),
+                None => context.data.open_to_write(key, pairs, context.random)?,
+            };
             for (field, value) in request.pairs(words) {
                 hash.set(field, value);
             }

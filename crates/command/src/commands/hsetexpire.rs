@@ -34,6 +34,7 @@ fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
         return Err(CommandError::WrongArity);
     }
     let deadline = TimeForm::SECONDS.positive_deadline(words.integer(2)?, context.data.now)?;
+    let deadline = context.data.deadline_for(words.at(1), deadline, context.random);
     let mut hash = context.data.open_or_create(words.at(1), words.pairs_from(FIRST));
     for (field, value) in words.pairs_from(FIRST) {
         hash.set(field, value);

@@ -21,10 +21,16 @@ pub static SPEC: Spec = Spec {
 };
 
 fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
-    let mut hash = context.data.open_or_create(words.at(1), [(words.at(2), words.at(3))]);
-    let absent = hash.get(words.at(2)).is_none();
+    let (key, field, value) = (words.at(1), words.at(2), words.at(3));
+    // What changes nothing is not the business of rules for TTLs.
+    if context.data.has_ttl_rules() && context.data.open(key).is_some_and(|hash| hash.get(field).is_some()) {
+        context.reply.boolean_as_integer(false);
+        return Ok(());
+    }
+    let mut hash = context.data.open_to_write(key, [(field, value)], context.random)?;
+    let absent = hash.get(field).is_none();
     if absent {
-        hash.set(words.at(2), words.at(3));
+        hash.set(field, value);
         hash.changed(Class::Hash, "hset");
     }
     context.reply.boolean_as_integer(absent);

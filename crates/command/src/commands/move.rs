@@ -33,9 +33,17 @@ fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
         return Err(SAME_OBJECT);
     }
     let is_free = !context.data.exists_in(target, key);
-    let hash = context.data.open(key).filter(|_| is_free).map(Hash::detach);
+    let (ttl, now) = (context.data.ttl_of(target, key), context.data.now);
+    let hash = context.data.open(key).filter(|_| is_free);
+    let deadline = hash.as_ref().and_then(Hash::deadline);
+    let deadline = match ttl {
+        Some(ttl) if hash.is_some() => ttl.carried(deadline, now)?,
+        _ => deadline,
+    };
+    let hash = hash.map(Hash::detach);
     context.reply.boolean_as_integer(hash.is_some());
-    if let Some(hash) = hash {
+    if let Some(mut hash) = hash {
+        hash.set_deadline(deadline);
         context.data.changed_in(context.data.database, key, Class::Generic, "move_from");
         context.data.attach_in(target, key, hash);
         context.data.changed_in(target, key, Class::Generic, "move_to");

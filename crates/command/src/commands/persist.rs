@@ -21,11 +21,14 @@ pub static SPEC: Spec = Spec {
 };
 
 fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
+    let ttl = context.data.ttl_of(context.data.database, words.at(1));
+    let now = context.data.now;
     let expiring = context.data.open(words.at(1)).filter(|hash| hash.deadline().is_some());
     let is_removed = expiring.is_some();
     if let Some(mut hash) = expiring {
-        hash.set_deadline(None);
-        hash.changed(Class::Generic, "persist");
+        let deadline = ttl.map_or(Ok(None), |ttl| ttl.without(now))?;
+        hash.set_deadline(deadline);
+        hash.changed(Class::Generic, if deadline.is_none() { "persist" } else { "expire" });
     }
     context.reply.boolean_as_integer(is_removed);
     Ok(())

@@ -42,8 +42,12 @@ pub(super) fn rename(
     if from == to || (!replaces && data.exists_in(database, to)) {
         return Ok(false);
     }
+    let (ttl, now) = (data.ttl_of(database, to), data.now);
     if let Some(hash) = data.open(from) {
-        let hash = hash.detach();
+        let deadline = hash.deadline();
+        let deadline = ttl.map_or(Ok(deadline), |ttl| ttl.carried(deadline, now))?;
+        let mut hash = hash.detach();
+        hash.set_deadline(deadline);
         data.changed_in(database, from, Class::Generic, "rename_from");
         data.attach_in(database, to, hash);
         data.changed_in(database, to, Class::Generic, "rename_to");

@@ -3,11 +3,15 @@
 //! The last segment may end in the middle of what was not synced when the machine stopped. What cannot be read there, and
 //! that no whole record behind it testifies to have been on the disk, is a torn tail: it was promised to nobody, and
 //! is cut when the caller says so. Everything else that cannot be read is damage, and an error.
+//!
+//! The same holds for a group of records that are continued, where the last of them is missing: the first is handed out
+//! only when a look ahead, which holds no more than a record, has found the last.
 
 use std::collections::VecDeque;
 
 use super::{LogStart, MAGIC};
 use crate::disk::{Disk, DiskFile};
+use crate::effect::is_continued;
 use crate::error::{LoadError, Tried, Trouble, damage};
 use crate::frame::FileHeader;
 use crate::frames::{Frames, Step};
@@ -25,6 +29,7 @@ pub struct Entry<'a> {
 /// Reads the records of a log in order.
 #[derive(Debug)]
 pub struct LogReader<D: Disk> {
+    disk: D,
     /// Those that are not read to their end; the first is being read.
     segments: VecDeque<Segment<D::File>>,
     last_segment: u64,
@@ -32,11 +37,14 @@ pub struct LogReader<D: Disk> {
     next: u64,
     torn: Vec<Torn>,
     bytes: u64,
+    /// The last record of a group that is known to be whole.
+    whole_to: u64,
 }
 
 #[derive(Debug)]
 struct Segment<F> {
     name: String,
+    number: u64,
     frames: Frames<F>,
     first: u64,
 }
@@ -82,11 +90,13 @@ impl<D: Disk> LogReader<D> {
     /// Opens the segments of a log that begins at `start`. Where there is no first one there may be no other.
     pub fn open(disk: &D, start: LogStart) -> Result<Self, LoadError> {
         let mut reader = LogReader {
+            disk: disk.clone(),
             segments: VecDeque::new(),
             last_segment: start.segment - 1,
             next: start.sequence,
             torn: Vec::new(),
             bytes: 0,
+            whole_to: 0,
         };
         let mut headless: VecDeque<(Segment<D::File>, String)> = VecDeque::new();
         let numbers = numbers(disk, start)?;
@@ -100,7 +110,7 @@ impl<D: Disk> LogReader<D> {
             let file = disk.open(&name).tried("open", &name)?;
             let frames = Frames::new(file).tried("read", &name)?;
             let header = FileHeader::read(&frames.file_header().tried("read", &name)?, MAGIC);
-            let mut segment = Segment { name, frames, first: 0 };
+            let mut segment = Segment { name, number, frames, first: 0 };
             match header {
                 Err(what) => headless.push_back((segment, what)),
                 Ok(header) => {
@@ -125,6 +135,22 @@ impl<D: Disk> LogReader<D> {
 
     /// The next record; `None` at the end of the log.
     pub fn read(&mut self) -> Result<Option<Entry<'_>>, LoadError> {
+        let Some(sequence) = self.step()? else {
+            return Ok(None);
+        };
+        if sequence > self.whole_to && is_continued(self.body()) && !self.find_end_of_group()? {
+            return Ok(None);
+        }
+        Ok(Some(Entry { sequence, body: self.body() }))
+    }
+
+    /// The body of the record that the walk has come to.
+    fn body(&self) -> &[u8] {
+        self.segments[0].frames.body()
+    }
+
+    /// Goes on to the next record and says its number.
+    fn step(&mut self) -> Result<Option<u64>, LoadError> {
         loop {
             let limit = self.segments.get(1).map(|next| next.first);
             let Some(segment) = self.segments.front_mut() else {
@@ -138,9 +164,7 @@ impl<D: Disk> LogReader<D> {
                 Step::Frame(header) => {
                     self.next += 1;
                     self.bytes += header.record_bytes();
-                    // Looked up anew: a loan that is returned from a loop would last for all of it.
-                    let body = self.segments[0].frames.body();
-                    return Ok(Some(Entry { sequence: header.sequence, body }));
+                    return Ok(Some(header.sequence));
                 }
                 Step::End if limit.is_none() => {
                     self.segments.pop_front();
@@ -159,6 +183,42 @@ impl<D: Disk> LogReader<D> {
             self.torn.insert(0, Torn { file: segment.name.clone(), offset, bytes });
             self.segments.pop_front();
         }
+    }
+
+    /// Looks for the last record of the group that begins with the one that was read. Where there is none, all of the group
+    /// is a torn tail, and the walk is over.
+    fn find_end_of_group(&mut self) -> Result<bool, LoadError> {
+        let mut ahead = self.ahead()?;
+        while let Some(sequence) = ahead.step()? {
+            if !is_continued(ahead.body()) {
+                self.whole_to = sequence;
+                return Ok(true);
+            }
+        }
+        let first = self.segments.pop_front().expect("a record was read");
+        // The last file first: one that is left must not follow on one that is cut.
+        for later in self.segments.drain(..).rev() {
+            self.torn.push(Torn { bytes: later.frames.length(), file: later.name, offset: 0 });
+        }
+        let (offset, length) = (first.frames.offset(), first.frames.length());
+        self.bytes -= first.frames.record_bytes();
+        self.next -= 1;
+        self.last_segment = first.number;
+        self.torn.push(Torn { file: first.name, offset, bytes: length - offset });
+        Ok(false)
+    }
+
+    /// Another walk over what is behind the record that was read.
+    fn ahead(&self) -> Result<Self, LoadError> {
+        let mut segments = VecDeque::new();
+        for Segment { name, number, frames, first } in &self.segments {
+            let file = self.disk.open(name).tried("open", name)?;
+            let (name, number, first) = (name.clone(), *number, *first);
+            segments.push_back(Segment { name, number, frames: frames.ahead(file), first });
+        }
+        let (disk, torn) = (self.disk.clone(), Vec::new());
+        let (last_segment, next) = (self.last_segment, self.next);
+        Ok(LogReader { disk, segments, last_segment, next, torn, bytes: 0, whole_to: 0 })
     }
 
     /// Where the record lies that was read last: a file and an offset.

@@ -3,6 +3,7 @@
 mod convergence;
 mod damage;
 mod faults;
+mod groups;
 mod model;
 
 /// The seed of a test that draws: random unless `MAYFLY_TEST_SEED` gives one, and shown when the test fails.

@@ -7,11 +7,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use mayfly_command::{Host, SnapshotKind};
-use mayfly_config::{FsyncPolicy, PersistenceConfig};
+use mayfly_config::FsyncPolicy;
 use mayfly_persistence::{
     AppendError, Folder, Health, LogStart, LogWriter, RealDisk, SnapshotWriter, Trouble,
 };
 
+use super::growth::Growth;
 use super::queue::Order;
 use super::{Queue, snapshots};
 use crate::host::ServerHost;
@@ -22,6 +23,8 @@ use crate::shard::{AskForSnapshot, TakeSnapshot};
 const GATHER: Duration = Duration::from_millis(10);
 /// With `everysec`, the age of the oldest record that is not synced at which a sync begins.
 const SYNC_AFTER: Duration = Duration::from_millis(950);
+/// Where changes wait for a `save` point, how often the time is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A sick disk is tried again after this time.
 const RETRY: Duration = Duration::from_millis(100);
 
@@ -47,6 +50,7 @@ impl DiskThread {
     ) -> io::Result<Self> {
         let snapshot = folder.manifest().snapshot.iter().map(|part| part.bytes).sum();
         let policy = host.loaded.config.persistence.fsync;
+        let growth = Growth::new(log_bytes, snapshot, host.clock.nanos());
         let disk = Disk {
             host,
             queue: Arc::clone(&queue),
@@ -57,8 +61,9 @@ impl DiskThread {
             policy,
             oldest_nanos: None,
             is_sick: false,
+            has_lost: false,
             saving: None,
-            growth: Growth { loaded: log_bytes, appended_before: 0, snapshot, failed_at: 0 },
+            growth,
         };
         let thread = std::thread::Builder::new().name("disk".to_owned()).spawn(|| disk.run())?;
         Ok(DiskThread { queue, thread })
@@ -86,33 +91,10 @@ struct Disk {
     /// When the oldest record that is not synced came, in nanoseconds of the clock.
     oldest_nanos: Option<u64>,
     is_sick: bool,
+    /// A change could not be kept, at the end of the process.
+    has_lost: bool,
     saving: Option<Saving>,
     growth: Growth,
-}
-
-/// How far the log has grown behind the last snapshot, in bytes.
-struct Growth {
-    /// Of the log that was loaded.
-    loaded: u64,
-    /// What this process had written when the last snapshot was begun.
-    appended_before: u64,
-    /// Of the last snapshot.
-    snapshot: u64,
-    /// Of the log, when a snapshot was asked for and failed.
-    failed_at: u64,
-}
-
-impl Growth {
-    fn log(&self, appended: u64) -> u64 {
-        self.loaded + appended - self.appended_before
-    }
-
-    /// Whether it is time for a snapshot. One that has failed is tried again when the log is twice as long.
-    fn is_enough(&self, appended: u64, config: &PersistenceConfig) -> bool {
-        let (log, percent) = (self.log(appended), config.log_growth_percent);
-        let part = u128::from(self.snapshot) * u128::from(percent) / 100;
-        percent > 0 && log >= config.log_bytes_min && log >= 2 * self.failed_at && u128::from(log) >= part
-    }
 }
 
 /// A snapshot under way.
@@ -125,6 +107,8 @@ struct Saving {
     /// Shards that have more.
     shards: usize,
     began_nanos: u64,
+    /// Changes before it began, which it has all.
+    changes: u64,
 }
 
 impl Disk {
@@ -145,13 +129,26 @@ impl Disk {
             for order in orders.drain(..) {
                 self.follow(order);
             }
-            let config = &self.host.loaded.config.persistence;
-            if !self.is_sick && self.growth.is_enough(self.log.appended_bytes(), config) {
+            if let Some(kind) = self.due_snapshot() {
                 // Nothing happens where one is under way.
-                let _ = self.host.begin_snapshot(SnapshotKind::Rewrite, false);
+                let _ = self.host.begin_snapshot(kind, false);
             }
         }
         self.end();
+    }
+
+    /// The snapshot that is to begin by itself.
+    fn due_snapshot(&self) -> Option<SnapshotKind> {
+        if self.is_sick || self.saving.is_some() {
+            return None;
+        }
+        if self.growth.is_enough(self.log.appended_bytes(), &self.host.loaded.config.persistence) {
+            return Some(SnapshotKind::Rewrite);
+        }
+        let changes = self.host.changes_since_save();
+        let config = self.host.config();
+        let is_time = self.growth.is_saving_time(&config.persistence.save, changes, self.host.clock.nanos());
+        is_time.then_some(SnapshotKind::Save)
     }
 
     fn follow(&mut self, order: Order) {
@@ -162,6 +159,8 @@ impl Disk {
                 _ => Ok(()),
             },
             Order::End(generation) => self.end_of_shard(generation),
+            // What is due is looked at behind every order.
+            Order::Look => Ok(()),
             Order::Swapped(generation) => {
                 if let Some(saving) = self.saving.take_if(|saving| saving.generation == generation) {
                     saving.writer.abandon();
@@ -176,7 +175,7 @@ impl Disk {
             if let Some(saving) = self.saving.take() {
                 saving.writer.abandon();
             }
-            self.growth.failed_at = self.growth.log(self.log.appended_bytes());
+            self.growth.failed(self.log.appended_bytes(), self.host.clock.nanos());
             self.queue.has_save_failed.store(true, Relaxed);
             snapshots::conclude(&self.host, &self.queue, false);
         }
@@ -184,6 +183,7 @@ impl Disk {
 
     fn begin_snapshot(&mut self, swaps: u64) -> Result<(), Trouble> {
         let began_nanos = self.host.clock.nanos();
+        let changes = self.host.changes();
         let rotated = self.log.rotate();
         // It synced what was there.
         self.sync();
@@ -198,6 +198,7 @@ impl Disk {
             writer,
             shards: self.shards.len(),
             began_nanos,
+            changes,
         });
         for shard in &self.shards {
             shard.address.do_send(TakeSnapshot { generation, swaps });
@@ -219,8 +220,8 @@ impl Disk {
         let committed = self.folder.commit(generation, vec![part], saving.start, &mut self.log);
         self.sync();
         committed?;
-        let appended_before = saving.appended_bytes;
-        self.growth = Growth { loaded: 0, appended_before, snapshot: part.bytes, failed_at: 0 };
+        self.growth.saved(saving.appended_bytes, part.bytes, self.host.clock.nanos());
+        self.queue.changes_saved.store(saving.changes, Relaxed);
         let took_ms = (self.host.clock.nanos() - saving.began_nanos) / 1_000_000;
         tracing::info!(generation, bytes = part.bytes, took_ms, "a snapshot is on the disk");
         self.queue.last_save_seconds.store(self.host.clock.now().0 / 1_000, Relaxed);
@@ -229,20 +230,20 @@ impl Disk {
         Ok(())
     }
 
-    /// Takes a record into the log. Where there is no room the disk comes first, however long it takes.
+    /// Takes a record into the log. Where there is no room the disk comes first, however long it takes. Once one is lost,
+    /// so are those behind it: what is there is always the first changes without a gap.
     fn append(&mut self, body: &[u8]) {
-        loop {
+        while !self.has_lost {
             match self.log.append(body) {
                 Ok(_) => return,
                 Err(AppendError::Full) => {
                     if !self.sync() && !self.queue.rest(RETRY) {
-                        tracing::error!(bytes = body.len(), "a change is lost: the disk takes nothing");
-                        return;
+                        tracing::error!("the last changes are lost: the disk takes nothing");
+                        self.has_lost = true;
                     }
                 }
                 Err(AppendError::TooLong(bytes)) => {
-                    tracing::error!(bytes, "a change is too long for the log, and lost at the next start");
-                    return;
+                    unreachable!("a record of {bytes} bytes: what clients may send makes none so long")
                 }
             }
         }
@@ -297,7 +298,12 @@ impl Disk {
 
     /// How long it may wait for records; `None`: until there are some.
     fn patience(&self) -> Option<Duration> {
-        if self.is_sick { Some(RETRY) } else { self.due_in() }
+        let due = if self.is_sick { Some(RETRY) } else { self.due_in() };
+        let is_watching = self.saving.is_none()
+            && self.host.changes_since_save() > 0
+            && !self.host.config().persistence.save.is_empty();
+        let watch = is_watching.then_some(LOOK_EVERY);
+        due.into_iter().chain(watch).min()
     }
 
     /// With `everysec`, when the next sync is due.
@@ -315,5 +321,23 @@ impl Disk {
                 tracing::error!(%trouble, bytes, "the last changes are not on the disk");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mayfly_command::recorder::SPLIT_BYTES;
+    use mayfly_config::{DIRECTIVES, Kind};
+    use mayfly_persistence::RECORD_BYTES_MAX;
+
+    /// A record ends behind the effect that made it long. The longest effect names a key, and sets a field to a value.
+    #[test]
+    fn no_limit_that_can_be_set_admits_a_record_that_is_too_long() {
+        let longest = DIRECTIVES.iter().find(|directive| directive.path == "limits.bulk_bytes_max");
+        let Some(Kind::Bytes { max, .. }) = longest.map(|directive| &directive.kind) else {
+            panic!("the longest word has a limit in bytes");
+        };
+        const NUMBERS_BYTES_MAX: u64 = 100;
+        assert!(SPLIT_BYTES as u64 + 3 * max + NUMBERS_BYTES_MAX <= RECORD_BYTES_MAX as u64);
     }
 }

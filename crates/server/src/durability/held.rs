@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use mayfly_engine::Effect;
+use mayfly_persistence::is_continued;
 
 use super::Queue;
 use crate::inbox::ClientAddress;
@@ -15,13 +16,15 @@ pub struct Held {
     shard: usize,
     /// The record that whatever leaves from here on waits for.
     awaited: u64,
+    /// Records that belong together, as long as the last of them has not come.
+    pieces: Vec<Vec<u8>>,
     effects: VecDeque<(u64, Effect<ClientAddress>)>,
 }
 
 impl Held {
     /// Nothing is held yet on the thread of this shard.
     pub fn new(queue: Arc<Queue>, shard: usize) -> Self {
-        Held { queue, shard, awaited: 0, effects: VecDeque::new() }
+        Held { queue, shard, awaited: 0, pieces: Vec::new(), effects: VecDeque::new() }
     }
 
     /// Whether so much waits for the disk that clients are to be read no further.
@@ -29,9 +32,14 @@ impl Held {
         self.queue.is_full()
     }
 
-    /// A record on its way to the disk. What follows waits for it, where replies do.
+    /// A record on its way to the disk. What follows waits for it, where replies do. Records that belong together go
+    /// together, so that none of another shard comes between them.
     pub fn hand(&mut self, body: Vec<u8>) {
-        self.awaited = self.queue.hand(body);
+        if is_continued(&body) {
+            self.pieces.push(body);
+        } else {
+            self.awaited = self.queue.hand(&mut self.pieces, body);
+        }
     }
 
     /// Data comes here that another shard has changed: what follows waits for all records there are.
@@ -85,7 +93,10 @@ fn client_of(effect: &Effect<ClientAddress>) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use mayfly_command::ShardId;
+    use mayfly_persistence::{Journal, set_continued};
 
     use super::*;
 
@@ -118,6 +129,32 @@ mod tests {
             std::iter::from_fn(|| held.release()).filter_map(|effect| client_of(&effect)).collect();
         assert_eq!(rest, [2, 4, 5]);
         assert!(held.keep(reply(6)).is_some());
+    }
+
+    #[test]
+    fn records_that_belong_together_are_neighbours_in_the_log() {
+        let (queue, mut held, mut other) = threads(true);
+        let piece = |value: u8, is_continued| {
+            let mut journal = Journal::new();
+            journal.begin(0);
+            journal.key(0, &[value]);
+            let mut body = journal.take();
+            set_continued(&mut body, is_continued);
+            body
+        };
+        held.hand(piece(1, true));
+        held.hand(piece(2, true));
+        other.hand(piece(9, false));
+        assert_eq!(queue.handed(), 1);
+        held.hand(piece(3, false));
+        assert!(held.keep(reply(1)).is_none());
+        let (mut bodies, mut orders) = (Vec::new(), Vec::new());
+        assert!(queue.take(&mut bodies, &mut orders, None, Duration::ZERO));
+        assert_eq!(bodies.iter().filter_map(|body| body.last()).collect::<Vec<_>>(), [&9, &1, &2, &3]);
+        queue.has_synced(3, &[]);
+        assert!(held.release().is_none(), "the last of them is record 4");
+        queue.has_synced(4, &[]);
+        assert!(held.release().is_some());
     }
 
     #[test]

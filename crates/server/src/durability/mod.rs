@@ -21,10 +21,12 @@
 //! * A snapshot begins with a new segment of the log; all shards then hand out their keys in [`slices`], and the last one makes
 //!   it count. Everything goes through the one queue, so that no slice overtakes a record that it knows of.
 //! * One sync serves everything that was queued when it began.
+//! * Records of a change that is too long for one come into the queue together, so that they are neighbours in the log.
 //!
 //! Here: threads, waiting, times. What files look like and what is safe at which moment is `mayfly-persistence`'s.
 
 mod disk;
+mod growth;
 mod held;
 mod loading;
 mod queue;
@@ -38,7 +40,7 @@ use mayfly_persistence::{Folder, LoadError, RealDisk};
 pub use disk::DiskThread;
 pub use held::Held;
 pub use loading::{Loaded, load, start};
-pub use queue::Queue;
+pub use queue::{Order, Queue};
 pub use slices::{ask, hand_out};
 pub use snapshots::{Waiter, abort_shutdown};
 

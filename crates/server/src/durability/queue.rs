@@ -25,6 +25,8 @@ pub enum Order {
     End(u64),
     /// It is worth nothing: two databases have changed places.
     Swapped(u64),
+    /// Look anew at what is to be done by itself.
+    Look,
 }
 
 /// Records on their way to the disk, and how far it is with them.
@@ -46,6 +48,8 @@ pub struct Queue {
     pub has_save_failed: AtomicBool,
     /// When the last one was finished, or the process was started; Unix seconds.
     pub last_save_seconds: AtomicI64,
+    /// Changes that the last snapshot has, of all that this process has recorded.
+    pub changes_saved: AtomicU64,
     bytes_max: usize,
     /// Of each shard, whether it holds something back.
     holding: Vec<AtomicBool>,
@@ -81,22 +85,26 @@ impl Queue {
             snapshots: Snapshots::default(),
             has_save_failed: AtomicBool::new(false),
             last_save_seconds: AtomicI64::new(0),
+            changes_saved: AtomicU64::new(0),
             bytes_max,
             holding: (0..shards).map(|_| AtomicBool::new(false)).collect(),
         }
     }
 
-    /// Hands a record over, and says its number.
-    pub fn hand(&self, body: Vec<u8>) -> u64 {
+    /// Hands a record over, behind those that it belongs together with, and says its number.
+    pub fn hand(&self, before: &mut Vec<Vec<u8>>, body: Vec<u8>) -> u64 {
         let mut waiting = self.lock();
-        waiting.bytes += body.len();
-        waiting.bodies.push(body);
-        waiting.handed += 1;
+        let was_idle = waiting.bodies.is_empty();
+        for body in before.drain(..).chain([body]) {
+            waiting.bytes += body.len();
+            waiting.bodies.push(body);
+            waiting.handed += 1;
+        }
         let number = waiting.handed;
         if waiting.bytes > self.bytes_max {
             self.is_full.store(true, Relaxed);
         }
-        let rings = waiting.is_asleep && (waiting.bodies.len() == 1 || waiting.bytes > GATHER_BYTES_MAX);
+        let rings = waiting.is_asleep && (was_idle || waiting.bytes > GATHER_BYTES_MAX);
         drop(waiting);
         if rings {
             self.bell.notify_one();

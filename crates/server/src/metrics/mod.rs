@@ -10,6 +10,8 @@ pub mod exporter;
 mod histogram;
 mod sample;
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use mayfly_engine::{CommandCounters, Tally, ThreadCounters};
 use mayfly_store::Forecast;
 
@@ -81,6 +83,16 @@ pub const METRICS: &[Metric] = &[
         source: Source::ProcessGauge(|host| host.clock.uptime().as_secs_f64()),
     },
     Metric {
+        name: "mayfly_config_reloads_total",
+        help: "Times that the config was read again on SIGHUP.",
+        source: Source::ProcessCounter(|host| host.reloads.done.load(Relaxed)),
+    },
+    Metric {
+        name: "mayfly_config_reloads_failed_total",
+        help: "Times that SIGHUP changed nothing, since the config or a file that it names was wrong.",
+        source: Source::ProcessCounter(|host| host.reloads.failed.load(Relaxed)),
+    },
+    Metric {
         name: "mayfly_connections",
         help: "Open client connections.",
         source: Source::ProcessGauge(|host| host.clients.connected() as f64),
@@ -104,6 +116,21 @@ pub const METRICS: &[Metric] = &[
         name: "mayfly_connection_pauses_total",
         help: "Times that a connection was not read further because its window or its output was full.",
         source: Source::ProcessCounter(|host| host.total(|thread| thread.pauses.get())),
+    },
+    Metric {
+        name: "mayfly_tls_handshakes_total",
+        help: "TLS handshakes that were done.",
+        source: Source::ProcessCounter(|host| host.tls.done.load(Relaxed)),
+    },
+    Metric {
+        name: "mayfly_tls_handshakes_failed_total",
+        help: "TLS handshakes that failed: no certificate or a wrong one, no common version, too slow, no TLS at all.",
+        source: Source::ProcessCounter(|host| host.tls.failed.load(Relaxed)),
+    },
+    Metric {
+        name: "mayfly_tls_handshakes_under_way",
+        help: "TLS handshakes that have begun and are not done.",
+        source: Source::ProcessGauge(|host| host.tls.under_way.load(Relaxed) as f64),
     },
     Metric {
         name: "mayfly_input_bytes_total",

@@ -29,7 +29,7 @@ impl Database {
     pub fn set_deadline(&mut self, id: EntryId, deadline: Option<UnixMillis>) {
         let deadline = deadline.map(|deadline| deadline.max(UnixMillis(0)));
         if let Some(deadline) = deadline {
-            let suits = |links| self.wheel.suits(links, deadline.ticks());
+            let suits = |links| !self.nearest.is_kept() && self.wheel.suits(links, deadline.ticks());
             if let Some(before) = self.entries.move_deadline(id.0, deadline, suits) {
                 return self.sum_moved(before, deadline);
             }
@@ -45,6 +45,9 @@ impl Database {
         }
         self.count_deadline(before, deadline);
         self.entries.write_deadline(id.0, deadline);
+        if let (true, Some(deadline)) = (self.nearest.is_kept(), deadline) {
+            self.note_deadline(id.0, deadline.ticks());
+        }
         match deadline {
             Some(_) => {
                 self.wheel.reschedule(&mut self.entries, id.0);
@@ -85,6 +88,7 @@ impl Database {
         }
         let numbers: Vec<u32> = self.index.iter().collect();
         numbers.iter().for_each(|&number| self.wheel.cancel(&mut self.entries, number));
+        self.forget_nearest();
         self.wheel = Wheel::default();
         self.wheel.start_at(now.ticks());
         for number in numbers {

@@ -27,7 +27,7 @@ impl Database {
         deadline: UnixMillis,
     ) -> bool {
         let deadline = deadline.max(UnixMillis(0));
-        let suits = |links| self.wheel.suits(links, deadline.ticks());
+        let suits = |links| !self.nearest.is_kept() && self.wheel.suits(links, deadline.ticks());
         if let Some(before) = self.entries.overwrite_until(id.0, field, value, deadline, suits) {
             self.sum_moved(before, deadline);
             return false;

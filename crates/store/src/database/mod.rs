@@ -1,12 +1,15 @@
 //! One logical database: index, entries and wheel, and what keeps the three together.
 //!
 //! Here: finding, creating and removing whole keys. Beside: [`fields`] of a hash, [`expiry`], [`walk`]s over all
-//! keys and the hints for batches ([`stages`]), and the [`check`] of all invariants.
+//! keys and the hints for batches ([`stages`]), keys to evict ([`nearest`], [`sample`]), and the [`check`] of all
+//! invariants.
 
 mod check;
 mod detached;
 mod expiry;
 mod fields;
+mod nearest;
+mod sample;
 mod stages;
 mod uses;
 mod walk;
@@ -15,8 +18,10 @@ pub use self::detached::{Assembly, Detached};
 pub use self::fields::Fields;
 
 pub(crate) use self::expiry::ExpiryTurn;
+pub(crate) use self::nearest::Nearness;
 
 use self::detached::Content;
+use self::nearest::Nearest;
 use crate::access::{Access, AccessPolicy};
 use crate::entry::{Body, Entries, EntryId, Head, Keys};
 use crate::graveyard::Graveyard;
@@ -39,6 +44,8 @@ pub struct Database {
     entries: Entries,
     wheel: Wheel,
     graveyard: Graveyard,
+    /// The keys that are nearest to their deadlines, where somebody has asked for them.
+    nearest: Nearest,
     /// How many entries have a deadline, and the sum of these in ms.
     deadlines: usize,
     deadlines_sum: i128,
@@ -57,6 +64,7 @@ impl Database {
             entries: Entries::default(),
             wheel: Wheel::default(),
             graveyard: Graveyard::default(),
+            nearest: Nearest::default(),
             deadlines: 0,
             deadlines_sum: 0,
             expired_on_access: Vec::new(),
@@ -194,6 +202,7 @@ impl Database {
         let index = std::mem::take(&mut self.index);
         self.graveyard.bury_database(entries, index);
         self.wheel = Wheel::default();
+        self.forget_nearest();
         (self.deadlines, self.deadlines_sum) = (0, 0);
     }
 
@@ -239,7 +248,15 @@ impl Database {
             + self.entries.bytes()
             + self.wheel.bytes()
             + self.graveyard.bytes()
+            + self.nearest.bytes()
             + unreported.sum::<usize>()
+    }
+
+    /// Of the [`bytes`](Database::bytes) those that hold nothing: room for entries in memory that is shared by many.
+    /// The next entries of their size fill it, so that they are no reason to remove anything.
+    #[inline]
+    pub fn vacant_bytes(&self) -> usize {
+        self.entries.vacant_bytes()
     }
 
     /// Bytes that one key takes: its hash, its entry, and its share of the index (a line of 64 bytes holds 4 to

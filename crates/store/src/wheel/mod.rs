@@ -88,6 +88,27 @@ struct Slot {
     len: u32,
 }
 
+/// A list of a wheel, in the order in which lists come due: of two at the same time the coarser first, since its
+/// entries may be placed again in the other.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct ListPlace {
+    start: u64,
+    fineness: u16,
+    slot: u16,
+}
+
+impl ListPlace {
+    /// When it comes due: no entry in it has an earlier deadline, except for those due when they were placed.
+    pub(crate) fn starts_at(self) -> u64 {
+        self.start
+    }
+
+    /// Whether an entry with these links is in it.
+    pub(crate) fn holds(self, links: Links) -> bool {
+        links.slot() == self.slot
+    }
+}
+
 /// A wheel. Empty, it allocates nothing; with its first entry it takes 3.5 KiB.
 #[derive(Clone, Debug)]
 pub struct Wheel {
@@ -243,6 +264,52 @@ impl Wheel {
             }
         }
         due
+    }
+
+    /// The first list with entries that comes due behind this one.
+    pub(crate) fn list_behind(&self, place: Option<ListPlace>) -> Option<ListPlace> {
+        let levels = (0..LEVELS).flat_map(|level| {
+            let slots = (0..SLOTS).filter(move |slot| self.occupied[level] >> slot & 1 == 1);
+            slots.map(move |slot| (level * SLOTS + slot) as u16)
+        });
+        let places = levels.map(|slot| {
+            let fineness = (LEVELS - level(slot)) as u16;
+            ListPlace { start: self.start(slot), fineness, slot }
+        });
+        let due =
+            (self.len > 0 && self.len_of(DUE) > 0).then_some(ListPlace { start: 0, fineness: 0, slot: DUE });
+        places.chain(due).filter(|candidate| place.is_none_or(|place| *candidate > place)).min()
+    }
+
+    /// The first entry of a list.
+    pub(crate) fn first_of(&self, place: ListPlace) -> Option<u32> {
+        self.slots.get(usize::from(place.slot)).map(|slot| slot.head).filter(|head| *head != NONE)
+    }
+
+    /// The entry behind one with these links.
+    pub(crate) fn next_of(&self, timers: &impl Timers, links: Links) -> Option<u32> {
+        if links.next == NONE {
+            return None;
+        }
+        self.look_ahead(timers, links.next);
+        Some(links.next)
+    }
+
+    /// An entry somewhere in the lists: which list goes by their lengths, the place in it is among the first `walk_max`.
+    pub(crate) fn somewhere(&self, timers: &impl Timers, random: u64, walk_max: usize) -> Option<u32> {
+        let mut place = ((u128::from(random) * self.len as u128) >> 64) as usize;
+        let list = self.slots.iter().find(|list| {
+            let is_in = place < list.len as usize;
+            if !is_in {
+                place -= list.len as usize;
+            }
+            is_in
+        })?;
+        let mut number = list.head;
+        for _ in 0..place.min(walk_max) {
+            number = timers.links(number).next;
+        }
+        Some(number)
     }
 
     /// Entries in all lists.

@@ -61,6 +61,8 @@ fn flags(card: &ClientCard) -> String {
         ('t', tracking & TrackingMarks::ON != 0),
         ('R', tracking & TrackingMarks::BROKEN != 0),
         ('B', tracking & TrackingMarks::BROADCASTS != 0),
+        // No TCP client has port 0.
+        ('U', card.address.ends_with(":0")),
         ('e', card.no_evict.load(Relaxed)),
         ('T', card.no_touch.load(Relaxed)),
     ];

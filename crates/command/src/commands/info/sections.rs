@@ -154,7 +154,8 @@ fn ratio(part: u64, whole: u64) -> f64 {
 fn persistence(facts: &Facts, text: &mut String) {
     let facts = &facts.host.persistence;
     field(text, "loading", u8::from(facts.is_loading));
-    zeros(text, &["async_loading", "rdb_changes_since_last_save"]);
+    field(text, "async_loading", 0);
+    field(text, "rdb_changes_since_last_save", facts.changes_since_save);
     field(text, "rdb_bgsave_in_progress", u8::from(facts.running == Some(SnapshotKind::Save)));
     field(text, "rdb_last_save_time", facts.last_save_seconds);
     field(text, "rdb_last_bgsave_status", if facts.has_save_failed { "err" } else { "ok" });

@@ -1,0 +1,188 @@
+//! Certificates and keys, read from their files and made into what rustls goes by.
+
+use std::fs::File;
+use std::io::Read;
+use std::sync::Arc;
+
+use mayfly_config::{AuthClients, Config, Loaded, TlsConfig, TlsProtocols};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::sign::CertifiedKey;
+use rustls::version::{TLS12, TLS13};
+use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
+
+use crate::error::StartError;
+
+/// The longest file of certificates that is read: more than the authorities of a whole browser need.
+const FILE_BYTES_MAX: u64 = 4 << 20;
+
+/// What handshakes go by.
+#[derive(Debug)]
+pub struct Certificates {
+    /// Those of clients.
+    pub clients: Arc<ServerConfig>,
+    /// Those of the collector.
+    pub metrics: Arc<ServerConfig>,
+}
+
+/// What is wrong with the settings of TLS, or with one of the files.
+#[derive(Debug)]
+pub struct Mistake {
+    /// The directive, `section.key`.
+    pub path: &'static str,
+    /// What is wrong, with the name of the file.
+    pub problem: String,
+}
+
+/// Whether the settings ask for TLS, or name a certificate all the same.
+fn is_wanted(config: &Config) -> bool {
+    let tls = &config.tls;
+    tls.port != 0 || !tls.cert_file.is_empty() || (tls.metrics && config.metrics.enabled)
+}
+
+/// The certificates of the settings, if these ask for TLS, or if it `is_needed` for a socket that was passed.
+///
+/// # Errors
+/// What is wrong; the error names the file and who set its name.
+pub fn of(loaded: &Loaded, is_needed: bool) -> Result<Option<Certificates>, StartError> {
+    if !is_needed && !is_wanted(&loaded.config) {
+        return Ok(None);
+    }
+    let place = |path: &str| loaded.place(path).clone();
+    Certificates::load(&loaded.config.tls)
+        .map(Some)
+        .map_err(|Mistake { path, problem }| StartError::Certificate { place: place(path), path, problem })
+}
+
+impl Certificates {
+    /// Reads all files and tries whether they go together.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn load(config: &TlsConfig) -> Result<Self, Mistake> {
+        let provider = Arc::new(ring::default_provider());
+        let own = own_certificate(config, &provider)?;
+        let authorities = authorities(config)?;
+        let make = |path, auth| server_config(config, path, auth, &own, authorities.as_ref(), &provider);
+        Ok(Certificates {
+            clients: make("tls.auth_clients", config.auth_clients)?,
+            metrics: make("tls.metrics_auth_clients", config.metrics_auth_clients)?,
+        })
+    }
+}
+
+fn server_config(
+    config: &TlsConfig,
+    path: &'static str,
+    auth: AuthClients,
+    own: &Arc<CertifiedKey>,
+    authorities: Option<&Arc<RootCertStore>>,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<ServerConfig>, Mistake> {
+    let mistake = |path, problem: String| Mistake { path, problem };
+    let builder = ServerConfig::builder_with_provider(Arc::clone(provider))
+        .with_protocol_versions(versions(config.protocols))
+        .map_err(|error| mistake("tls.protocols", error.to_string()))?;
+    let builder = match (auth, authorities) {
+        (AuthClients::No, _) => builder.with_no_client_auth(),
+        (_, None) => {
+            let problem =
+                format!("is missing: {path} = {:?} needs the authorities of the clients", auth.name());
+            return Err(mistake("tls.ca_cert_file", problem));
+        }
+        (auth, Some(authorities)) => {
+            let verifier =
+                WebPkiClientVerifier::builder_with_provider(Arc::clone(authorities), Arc::clone(provider));
+            let verifier = match auth {
+                AuthClients::Optional => verifier.allow_unauthenticated(),
+                _ => verifier,
+            };
+            let verifier = verifier
+                .build()
+                .map_err(|error| mistake("tls.ca_cert_file", format!("{}: {error}", config.ca_cert_file)))?;
+            builder.with_client_cert_verifier(verifier)
+        }
+    };
+    let own = rustls::sign::SingleCertAndKey::from(Arc::clone(own));
+    Ok(Arc::new(builder.with_cert_resolver(Arc::new(own))))
+}
+
+fn versions(protocols: TlsProtocols) -> &'static [&'static SupportedProtocolVersion] {
+    static BOTH: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
+    match protocols {
+        TlsProtocols::Both => &BOTH,
+        TlsProtocols::Tls12 => &BOTH[..1],
+        TlsProtocols::Tls13 => &BOTH[1..],
+    }
+}
+
+fn own_certificate(config: &TlsConfig, provider: &CryptoProvider) -> Result<Arc<CertifiedKey>, Mistake> {
+    const CERTIFICATE: &str = "tls.cert_file";
+    const KEY: &str = "tls.key_file";
+    let chain = certificates(CERTIFICATE, &config.cert_file)?;
+    let key_mistake =
+        |problem: String| Mistake { path: KEY, problem: format!("{}: {problem}", config.key_file) };
+    let key = PrivateKeyDer::from_pem_slice(&read(KEY, &config.key_file)?)
+        .map_err(|_| key_mistake("holds no private key in PEM form that is not encrypted".to_owned()))?;
+    let key = provider
+        .key_provider
+        .load_private_key(key)
+        .map_err(|error| key_mistake(format!("the private key cannot be used: {error}")))?;
+    let own = CertifiedKey::new(chain, key);
+    let in_certificate = |error: rustls::Error| Mistake {
+        path: CERTIFICATE,
+        problem: format!("{}: the certificate cannot be used: {error}", config.cert_file),
+    };
+    match own.keys_match() {
+        Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => Ok(Arc::new(own)),
+        Err(rustls::Error::InconsistentKeys(_)) => Err(key_mistake(format!(
+            "the private key is not that of the certificate in {}",
+            config.cert_file
+        ))),
+        Err(error) => Err(in_certificate(error)),
+    }
+}
+
+fn authorities(config: &TlsConfig) -> Result<Option<Arc<RootCertStore>>, Mistake> {
+    const PATH: &str = "tls.ca_cert_file";
+    if config.ca_cert_file.is_empty() {
+        return Ok(None);
+    }
+    let mut authorities = RootCertStore::empty();
+    for certificate in certificates(PATH, &config.ca_cert_file)? {
+        authorities.add(certificate).map_err(|error| Mistake {
+            path: PATH,
+            problem: format!("{}: a certificate cannot be used: {error}", config.ca_cert_file),
+        })?;
+    }
+    Ok(Some(Arc::new(authorities)))
+}
+
+fn certificates(path: &'static str, file: &str) -> Result<Vec<CertificateDer<'static>>, Mistake> {
+    let mistake = |problem: String| Mistake { path, problem: format!("{file}: {problem}") };
+    let text = read(path, file)?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    match certificates {
+        Ok(certificates) if certificates.is_empty() => {
+            Err(mistake("holds no certificate in PEM form".to_owned()))
+        }
+        Ok(certificates) => Ok(certificates),
+        Err(error) => Err(mistake(format!("is damaged: {error}"))),
+    }
+}
+
+fn read(path: &'static str, file: &str) -> Result<Vec<u8>, Mistake> {
+    if file.is_empty() {
+        return Err(Mistake { path, problem: "is missing: TLS needs a certificate and its key".to_owned() });
+    }
+    let mut text = Vec::new();
+    match File::open(file).and_then(|opened| opened.take(FILE_BYTES_MAX + 1).read_to_end(&mut text)) {
+        Err(error) => Err(Mistake { path, problem: format!("{file}: cannot be read: {error}") }),
+        Ok(count) if count as u64 > FILE_BYTES_MAX => {
+            Err(Mistake { path, problem: format!("{file}: is longer than {FILE_BYTES_MAX} bytes") })
+        }
+        Ok(_) => Ok(text),
+    }
+}
