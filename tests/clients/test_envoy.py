@@ -7,9 +7,10 @@ import tempfile
 import time
 import unittest
 from pathlib import Path
+from types import SimpleNamespace
 
 import redis
-from envoy_server import SHIPPED, Envoy, Node, uncommented
+from envoy_server import SHIPPED, Envoy, Node, free_port, uncommented
 from mayfly import Mayfly, wait_until
 
 KEYS = 10_000
@@ -173,25 +174,22 @@ class Configuration(unittest.TestCase):
         # What is deprecated, and what has no limit, it warns of.
         self.assertEqual(envoy.log(), "")
 
-    def test_passwords_and_tls_towards_clients_work_and_tls_towards_nodes_is_valid(self) -> None:
+    def test_passwords_and_tls_on_both_sides(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             Path(folder, "clients.password").write_text("outer")
             Path(folder, "nodes.password").write_text("inner")
-            certificate = ["-keyout", f"{folder}/server.key", "-out", f"{folder}/server.crt", "-days", "1"]
+            key, certificate = f"{folder}/server.key", f"{folder}/server.crt"
             subject = ["-subj", "/CN=mayfly.example", "-addext", "subjectAltName=DNS:mayfly.example,DNS:localhost"]
-            command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *certificate, *subject]
-            subprocess.run(command, check=True, capture_output=True, timeout=60)
-            Path(folder, "ca.crt").write_text(Path(folder, "server.crt").read_text())
-            text = SHIPPED.read_text().replace("/etc/envoy", folder)
-            passwords = ("downstream_auth_passwords", "typed_extension_protocol_options")
-            every = uncommented(text, *passwords, "transport_socket")
-            self.assertEqual(every.count("\n          transport_socket:") + every.count("\n      transport_socket:"), 2)
-            self.validate(every)
-            # Mayfly itself is reached without TLS here.
-            before, towards_nodes = uncommented(text, *passwords).split("  clusters:")
-            text = uncommented(before, "transport_socket") + "  clusters:" + towards_nodes
-            node = Node(MAYFLY_SERVER__PASSWORD="inner")
-            secured = Envoy([node], text)
+            command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate]
+            subprocess.run([*command, "-days", "1", *subject], check=True, capture_output=True, timeout=60)
+            # It has signed itself.
+            Path(folder, "ca.crt").write_text(Path(certificate).read_text())
+            options = ("downstream_auth_passwords", "typed_extension_protocol_options", "transport_socket")
+            text = uncommented(SHIPPED.read_text().replace("/etc/envoy", folder), *options)
+            settings = {"PORT": str(free_port()), "CERT_FILE": certificate, "KEY_FILE": key, "AUTH_CLIENTS": "no"}
+            settings = {f"MAYFLY_TLS__{name}": value for name, value in settings.items()}
+            node = Node(MAYFLY_SERVER__PASSWORD="inner", **settings)
+            secured = Envoy([SimpleNamespace(port=int(settings["MAYFLY_TLS__PORT"]))], text)
             options = {"ssl": True, "ssl_ca_certs": f"{folder}/ca.crt", "protocol": 2}
             with redis.Redis("localhost", secured.port, password="outer", **options) as client:
                 self.assertEqual(client.hset("key", "field", "value"), 1)

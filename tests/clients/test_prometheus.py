@@ -134,7 +134,8 @@ class Shipped(unittest.TestCase):
 
     def test_panels_do_not_overlap(self) -> None:
         places = [panel["gridPos"] for panel in DASHBOARD["panels"]]
-        cells = [(x, y) for at in places for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])]
+        spans = ((range(at["x"], at["x"] + at["w"]), range(at["y"], at["y"] + at["h"])) for at in places)
+        cells = [(x, y) for columns, rows in spans for x in columns for y in rows]
         self.assertEqual(len(cells), len(set(cells)))
         self.assertTrue(all(at["x"] + at["w"] <= 24 for at in places))
 
