@@ -17,6 +17,7 @@ mod configuration;
 mod connections;
 mod documents;
 mod durability;
+mod folders;
 mod hang_up;
 mod info;
 mod large_changes;

@@ -48,16 +48,18 @@ Examples:
   mayfly import dump.rdb --dry-run                  what is in the file
   mayfly import dump.rdb                            into the Mayfly of this machine
   mayfly import redis://:secret@old:6379 --to new:6379 --state copy.state
+  mayfly import dump.rdb --to-folder /var/lib/mayfly    for a server that is started later with this --dir
 
 Exit codes:
   0  all that was asked for is there
-  1  stopped; what was imported until then stays
+  1  stopped; what was imported into a server until then stays, a folder has no data
   2  wrong flags or settings";
 
 const AFTER_EXPORT_HELP: &str = "\
 Examples:
   mayfly export dump.rdb                            from the Mayfly of this machine
   mayfly export dump.rdb --from redis://:secret@cache:6379/0 --match 'session:*'
+  mayfly export dump.rdb --from-folder /var/lib/mayfly  of a server that does not run
 
 Exit codes:
   0  the file is whole and on the disk
@@ -123,9 +125,9 @@ pub struct Flags {
 pub enum Action {
     /// Tell whether a data folder, or a file of one, can be loaded.
     Check(CheckFlags),
-    /// Take hashes from an RDB file or a running Redis, Valkey or Mayfly into a running Mayfly.
+    /// Take hashes from an RDB file or a running Redis, Valkey or Mayfly into a running Mayfly or a new data folder.
     Import(ImportFlags),
-    /// Write the hashes of a running Mayfly, Redis or Valkey to an RDB file.
+    /// Write the hashes of a running Mayfly, Redis or Valkey, or of a data folder, to an RDB file.
     Export(ExportFlags),
     /// Ask a running Mayfly whether it serves clients.
     Ping(PingFlags),
@@ -157,6 +159,10 @@ pub struct ImportFlags {
     /// machine with the settings' port and password.
     #[arg(long, value_name = "ADDRESS")]
     pub to: Option<String>,
+    /// Make this data folder instead, without a server: it must have no data and nobody may use it. It counts once all
+    /// is in it. Of the settings, server.databases and limits.bulk_bytes_max hold.
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["to", "replace", "skip_existing", "state"])]
+    pub to_folder: Option<PathBuf>,
     /// Replace keys that exist.
     #[arg(long, conflicts_with = "skip_existing")]
     pub replace: bool,
@@ -183,6 +189,10 @@ pub struct ExportFlags {
     /// this machine with the settings' port and password.
     #[arg(long, value_name = "ADDRESS")]
     pub from: Option<String>,
+    /// Export this data folder instead, of a server that does not run: what its next start would load, which is held in
+    /// memory meanwhile. Nothing in it is changed. Of the settings, server.databases holds.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "from")]
+    pub from_folder: Option<PathBuf>,
     #[command(flatten)]
     pub selection: Selection,
 }

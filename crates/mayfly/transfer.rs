@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use mayfly_config::Config;
 use mayfly_transfer::{
-    Existing, ExportOptions, Filter, ImportOptions, Origin, Report, ServerAddress, TransferError,
+    Existing, ExportOptions, ExportOrigin, Filter, FolderOrigin, FolderTarget, ImportOptions, Origin, Report,
+    ServerAddress, Target, TransferError,
 };
 
 use crate::flags::{ExportFlags, ImportFlags, PingFlags, Selection};
@@ -50,9 +51,17 @@ fn import_options(flags: &ImportFlags, config: &Config) -> Result<ImportOptions,
         (_, true) => Existing::Skip,
         _ => Existing::Fail,
     };
+    let target = match &flags.to_folder {
+        Some(path) => Target::Folder(FolderTarget {
+            path: path.clone(),
+            databases: config.server.databases as u64,
+            word_bytes_max: config.limits.bulk_bytes_max,
+        }),
+        None => Target::Server(server(flags.to.as_deref(), config)?),
+    };
     Ok(ImportOptions {
         origin: Origin::parse(&flags.source)?,
-        target: server(flags.to.as_deref(), config)?,
+        target,
         existing,
         filter: filter(&flags.selection),
         dry_run: flags.dry_run,
@@ -61,8 +70,14 @@ fn import_options(flags: &ImportFlags, config: &Config) -> Result<ImportOptions,
 }
 
 fn export_options(flags: &ExportFlags, config: &Config) -> Result<ExportOptions, TransferError> {
-    let server = server(flags.from.as_deref(), config)?;
-    Ok(ExportOptions { server, path: flags.file.clone(), filter: filter(&flags.selection) })
+    let origin = match &flags.from_folder {
+        Some(path) => {
+            let databases = config.server.databases as u64;
+            ExportOrigin::Folder(FolderOrigin { path: path.clone(), databases })
+        }
+        None => ExportOrigin::Server(server(flags.from.as_deref(), config)?),
+    };
+    Ok(ExportOptions { origin, path: flags.file.clone(), filter: filter(&flags.selection) })
 }
 
 /// The server that is named, or else the one that these settings start here.

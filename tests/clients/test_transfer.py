@@ -4,6 +4,7 @@ Every key, field and deadline is compared. The seed of what is random is printed
 """
 
 import contextlib
+import hashlib
 import os
 import pathlib
 import random
@@ -110,8 +111,8 @@ class Case(unittest.TestCase):
         self.addCleanup(directory.cleanup)
         self.directory = pathlib.Path(directory.name)
 
-    def mayfly(self) -> Mayfly:
-        server = Mayfly()
+    def mayfly(self, **environment: str) -> Mayfly:
+        server = Mayfly(**environment)
         self.addCleanup(server.stop)
         return server
 
@@ -251,6 +252,95 @@ class Export(Case):
                     self.assert_same(expected, contents(self.start(loading, load=path).connect))
 
 
+class RoundTrip(Case):
+    """100,000 hashes of random shapes from a Mayfly through a real Redis 8.2 and back."""
+
+    KEYS = int(os.environ.get("TRANSFER_KEYS", "100000"))
+
+    def test_every_key_field_and_deadline_comes_back(self) -> None:
+        source, back = self.mayfly(), self.mayfly()
+        expected = self.fill(source)
+        self.assert_holds(expected, self.connect_to(source))
+        path, folder = self.directory / "export.rdb", self.directory / "folder"
+        succeeds("export", path, "--from", f"127.0.0.1:{source.port}")
+        real = self.start(servers()[1], load=path)
+        self.assertTrue(real.version.startswith("8.2."), real.version)
+        self.assert_holds(expected, real.connect)
+        with real.connect() as client:
+            client.save()
+        saved = real.directory / "dump.rdb"
+        succeeds("import", saved, "--to", f"127.0.0.1:{back.port}")
+        self.assert_holds(expected, self.connect_to(back))
+
+        # The same by way of a folder, and out of it into the Redis once more.
+        succeeds("import", saved, "--to-folder", folder)
+        server = Mayfly(MAYFLY_PERSISTENCE__DIR=str(folder))
+        try:
+            self.assert_holds(expected, self.connect_to(server))
+        finally:
+            server.stop()
+        succeeds("export", path, "--from-folder", folder)
+        held = self.assert_holds(expected, self.start(servers()[1], load=path).connect)
+        print(f"{held} of {self.KEYS} hashes compared, the others had expired; Redis {real.version}")
+
+    def fill(self, server: Mayfly) -> dict[tuple[int, bytes], tuple[bytes, int]]:
+        """Of each key a digest of its fields, and the deadline: of seconds to years, or -1 for none."""
+        expected, base = {}, int(time.time() * 1_000)
+        for database in DATABASES:
+            with redis.Redis(port=server.port, db=database) as client:
+                pipeline = client.pipeline(transaction=False)
+                for number in range(self.KEYS // len(DATABASES) + 1):
+                    key = b"%d:" % number + self.dice.randbytes(self.dice.randrange(40))
+                    count = self.dice.randrange(1, 51)
+                    fields = {random_word(self.dice): self.dice.randbytes(self.dice.randrange(60)) for _ in range(count)}
+                    deadline = -1
+                    if self.dice.randrange(4):
+                        # From five seconds to ten years, each magnitude as likely as the others.
+                        deadline = base + int(5_000 * 63_072_000 ** self.dice.random())
+                    pipeline.hset(key, mapping=fields)
+                    if deadline >= 0:
+                        pipeline.pexpireat(key, deadline)
+                    expected[database, key] = (digest(fields), deadline)
+                    if len(pipeline) >= 1_000:
+                        pipeline.execute()
+                pipeline.execute()
+        return expected
+
+    def assert_holds(self, expected: dict, connect) -> int:
+        """Everything is there but what has expired; says how much that is."""
+        before, found = int(time.time() * 1_000), digests(connect)
+        after = int(time.time() * 1_000)
+        expired = {key for key, (_, deadline) in expected.items() if 0 <= deadline <= before}
+        due = {key for key, (_, deadline) in expected.items() if 0 <= deadline <= after} - expired
+        wanted = expected.keys() - expired
+        differing = [key for key in wanted | found.keys() if found.get(key) != expected.get(key) and key not in due]
+        self.assertEqual(differing[:5], [], f"{len(differing)} differ of {len(wanted)} and {len(found)}")
+        self.assertGreater(len(found), self.KEYS * 3 // 4)
+        return len(found)
+
+
+def digest(fields: dict[bytes, bytes]) -> bytes:
+    return hashlib.sha256(repr(sorted(fields.items())).encode()).digest()
+
+
+def digests(connect) -> dict[tuple[int, bytes], tuple[bytes, int]]:
+    """As `contents`, for so many that they are not to be held."""
+    found = {}
+    for database in DATABASES:
+        with connect(db=database) as client:
+            keys = list(set(client.scan_iter(count=1_000)))
+            for start in range(0, len(keys), 1_000):
+                with client.pipeline(transaction=False) as pipeline:
+                    for key in keys[start : start + 1_000]:
+                        pipeline.hgetall(key)
+                        pipeline.pexpiretime(key)
+                    replies = pipeline.execute()
+                for key, fields, deadline in zip(keys[start:], replies[::2], replies[1::2], strict=False):
+                    if fields:
+                        found[database, key] = (digest(fields), deadline)
+    return found
+
+
 class Memory(Case):
     """A hash of a million fields, 100 MB, and many small ones: neither command may hold them."""
 
@@ -273,6 +363,7 @@ class Memory(Case):
         for words in (
             ["import", real.directory / "dump.rdb", "--to", target],
             ["import", real.url, "--to", target, "--replace"],
+            ["import", real.directory / "dump.rdb", "--to-folder", self.directory / "folder"],
             ["export", path, "--from", target],
             ["export", path, "--from", real.url],
         ):

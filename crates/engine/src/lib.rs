@@ -55,7 +55,7 @@ pub use events::{EventClasses, SharedEventClasses};
 pub use meter::Stopwatch;
 pub use observers::Observers;
 pub use pauses::Pauses;
-pub use replay::ReplayError;
+pub use replay::{ReplayError, apply as replay};
 pub use session::{Redirect, Session, SessionOptions, Surroundings};
 pub use shard::{Moment, Shard, ShardGauges, ShardOptions};
 pub use snapshot::{Slice, SnapshotCursor};

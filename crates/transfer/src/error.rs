@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use mayfly_persistence::LoadError;
 use mayfly_rdb::FileError;
 
 /// Why a transfer stopped. What was done before stays done.
@@ -73,6 +74,36 @@ pub enum TransferError {
         /// Its database.
         database: u64,
     },
+    /// A data folder cannot be read or written.
+    #[error("{}: {error}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong.
+        error: LoadError,
+    },
+    /// A data folder that is to be filled has data.
+    #[error("{}: there are files of a Mayfly in this folder; an import takes one without", path.display())]
+    HasData {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A folder that is to be exported has none.
+    #[error("{}: there is no data of Mayfly in this folder", path.display())]
+    NoData {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A hash that the server of a folder would refuse.
+    #[error("{}: the key {key}: {problem}", path.display())]
+    Unfit {
+        /// The folder.
+        path: PathBuf,
+        /// The key, escaped.
+        key: String,
+        /// What does not fit.
+        problem: String,
+    },
     /// A state file does not fit.
     #[error("{}: {problem}", path.display())]
     State {
@@ -90,5 +121,11 @@ impl TransferError {
     /// For `map_err` where a file is written or opened.
     pub(crate) fn disk(path: &Path) -> impl FnOnce(io::Error) -> TransferError {
         move |error| TransferError::Disk { path: path.to_owned(), error }
+    }
+
+    /// For `map_err` where a data folder is read or written.
+    pub(crate) fn folder(path: &Path) -> impl FnOnce(LoadError) -> TransferError {
+        let path = path.to_owned();
+        move |error| TransferError::Folder { path, error }
     }
 }

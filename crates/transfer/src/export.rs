@@ -1,18 +1,28 @@
-//! `mayfly export`: from a running server into an RDB file.
+//! `mayfly export`: from a running server, or the folder of one that does not run, into an RDB file.
 
 use std::path::PathBuf;
 
 use crate::file_sink::FileSink;
+use crate::folder_source::{FolderOrigin, FolderSource};
 use crate::import::pump;
 use crate::server_source::ServerSource;
-use crate::source::Filter;
+use crate::source::{Filter, Source};
 use crate::{Report, ServerAddress, TransferError};
+
+/// Where an export comes from.
+#[derive(Clone, Debug)]
+pub enum ExportOrigin {
+    /// A running server.
+    Server(ServerAddress),
+    /// The data folder of one that does not run.
+    Folder(FolderOrigin),
+}
 
 /// What to export, and to where.
 #[derive(Clone, Debug)]
 pub struct ExportOptions {
     /// Where from.
-    pub server: ServerAddress,
+    pub origin: ExportOrigin,
     /// The file to write.
     pub path: PathBuf,
     /// Which keys.
@@ -24,7 +34,14 @@ pub struct ExportOptions {
 /// # Errors
 /// What stopped it. A file that was there before is as it was.
 pub fn export(options: &ExportOptions) -> Result<Report, TransferError> {
-    let mut source = ServerSource::connect(&options.server, options.filter.clone())?;
+    let filter = options.filter.clone();
+    match &options.origin {
+        ExportOrigin::Server(address) => run(ServerSource::connect(address, filter)?, options),
+        ExportOrigin::Folder(origin) => run(FolderSource::open(origin, filter)?, options),
+    }
+}
+
+fn run<S: Source>(mut source: S, options: &ExportOptions) -> Result<Report, TransferError> {
     let mut sink = FileSink::create(&options.path)?;
     let mut report = Report::default();
     pump(&mut source, &mut sink, &mut report, |_, _| Ok(()))?;

@@ -1,8 +1,9 @@
-//! `mayfly import`: from a file or a running server into a running Mayfly.
+//! `mayfly import`: from a file or a running server into a running Mayfly, or a new data folder.
 
 use std::path::PathBuf;
 
 use crate::file_source::FileSource;
+use crate::folder_sink::{FolderSink, FolderTarget};
 use crate::progress::Progress;
 use crate::server_sink::ServerSink;
 use crate::server_source::ServerSource;
@@ -23,14 +24,23 @@ pub enum Existing {
     Skip,
 }
 
+/// Where an import goes to.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// A running server.
+    Server(ServerAddress),
+    /// A data folder, for a server that is started later.
+    Folder(FolderTarget),
+}
+
 /// What to import, to where, and how.
 #[derive(Clone, Debug)]
 pub struct ImportOptions {
     /// Where from.
     pub origin: Origin,
     /// Where to.
-    pub target: ServerAddress,
-    /// What to do with keys that exist there.
+    pub target: Target,
+    /// What to do with keys that exist there; in a new folder there are none.
     pub existing: Existing,
     /// Which keys.
     pub filter: Filter,
@@ -64,14 +74,32 @@ fn run<S: Source>(
     prepare: impl FnOnce(&mut ServerSink) -> Result<(), TransferError>,
 ) -> Result<Report, TransferError> {
     let mut report = Report::default();
-    if options.dry_run {
-        pump(&mut source, &mut Discard::default(), &mut report, |_, _| Ok(()))?;
-    } else {
-        let mut sink = ServerSink::connect(&options.target, existing)?;
-        prepare(&mut sink)?;
-        pump(&mut source, &mut sink, &mut report, |_, _| Ok(()))?;
+    match &options.target {
+        _ if options.dry_run => pump(&mut source, &mut Discard::default(), &mut report, |_, _| Ok(()))?,
+        Target::Server(address) => {
+            let mut sink = ServerSink::connect(address, existing)?;
+            prepare(&mut sink)?;
+            pump(&mut source, &mut sink, &mut report, |_, _| Ok(()))?;
+        }
+        Target::Folder(target) => into_folder(&mut source, target, &mut report)?,
     }
     Ok(report)
+}
+
+/// All or nothing: a folder does not count before it is whole.
+fn into_folder<S: Source>(
+    source: &mut S,
+    target: &FolderTarget,
+    report: &mut Report,
+) -> Result<(), TransferError> {
+    let mut sink = FolderSink::create(target)?;
+    match pump(source, &mut sink, report, |_, _| Ok(())) {
+        Ok(()) => sink.finish(),
+        Err(error) => {
+            sink.abandon();
+            Err(error)
+        }
+    }
 }
 
 /// Hands everything over, round by round; what a round has handed over is at its place when it is `noted`.
@@ -108,22 +136,27 @@ fn import_from_server(address: &ServerAddress, options: &ImportOptions) -> Resul
     }
     let mut source = ServerSource::connect(address, filter.clone())?;
     let existing = if options.existing == Existing::Skip { Existing::Skip } else { Existing::Replace };
-    let copy = Copy {
-        source: address.to_string(),
-        target: options.target.to_string(),
-        pattern: filter.pattern,
-        databases: filter.databases,
+    let copy = match (&options.state, &options.target) {
+        (None, _) => None,
+        (Some(path), Target::Server(target)) => {
+            let (pattern, databases) = (filter.pattern, filter.databases);
+            let copy = Copy { source: address.to_string(), target: target.to_string(), pattern, databases };
+            Some((StateFile::new(path, copy), target))
+        }
+        (Some(_), Target::Folder(_)) => {
+            let problem = "--state is for copies to a server; a folder is written in one go";
+            return Err(TransferError::Options(problem));
+        }
     };
-    let state_file = options.state.as_ref().map(|path| StateFile::new(path, copy));
     let wants_empty = |sink: &mut ServerSink, databases: &[u64]| match options.existing {
         Existing::Fail => databases.iter().try_for_each(|database| sink.check_empty(*database)),
         Existing::Replace | Existing::Skip => Ok(()),
     };
-    let Some(state_file) = state_file.filter(|_| !options.dry_run) else {
+    let Some((state_file, target)) = copy.filter(|_| !options.dry_run) else {
         let databases = source.databases().to_vec();
         return run(source, options, existing, |sink| wants_empty(sink, &databases));
     };
-    let mut sink = ServerSink::connect(&options.target, existing)?;
+    let mut sink = ServerSink::connect(target, existing)?;
     let mut report = Report::default();
     match state_file.load()? {
         Some(state) if state.run == source.run() => {
