@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use crate::ttl_rules::parse_ttl_rules;
 use crate::values::{MASK, Secret};
 use crate::{Config, render, size};
 
@@ -135,6 +136,8 @@ pub enum Kind {
         /// The longest allowed path, in bytes.
         bytes_max: usize,
     },
+    /// Rules for TTLs.
+    TtlRules,
     /// One IP address.
     Address,
     /// From one to so many different IP addresses.
@@ -161,6 +164,11 @@ impl Kind {
             },
             Self::Letters { of } => format!("letters of {of}"),
             Self::Secret { bytes_max } => format!("text of up to {bytes_max} bytes"),
+            Self::TtlRules => {
+                "rules separated by ;, each [pattern] [db=N] [default=SECONDS] [max=SECONDS] [jitter=PERCENT] \
+                 [require or optional]"
+                    .into()
+            }
             Self::Path { bytes_max } => format!("a path of up to {bytes_max} bytes"),
             Self::Address => "an IP address".into(),
             Self::Addresses { max } => format!("1 to {max} IP addresses"),
@@ -189,6 +197,10 @@ impl Kind {
                 None => Ok(Value::Text(text.into())),
             },
             Self::Secret { .. } => self.secret(text),
+            Self::TtlRules => match parse_ttl_rules(text) {
+                Ok(_) => Ok(Value::Text(text.into())),
+                Err(problem) => Err(self.refuse(&problem)),
+            },
             Self::Path { bytes_max } => match text {
                 _ if text.len() > *bytes_max => {
                     Err(self.refuse(&format!("{} bytes are too many", text.len())))

@@ -139,6 +139,7 @@ fn value(kind: &Kind, item: &Item) -> Result<Value, String> {
             | Kind::Letters { .. }
             | Kind::Secret { .. }
             | Kind::Path { .. }
+            | Kind::TtlRules
             | Kind::Address => "a string",
             Kind::Addresses { .. } => "a list of strings",
         };
@@ -155,6 +156,7 @@ fn value(kind: &Kind, item: &Item) -> Result<Value, String> {
             | Kind::Letters { .. }
             | Kind::Secret { .. }
             | Kind::Path { .. }
+            | Kind::TtlRules
             | Kind::Address
             | Kind::Addresses { .. },
             Some(TomlValue::String(text)),

@@ -31,16 +31,18 @@ mod size;
 mod suggest;
 #[cfg(test)]
 mod sweep;
+mod ttl_rules;
 mod values;
 
 pub use directive::{Directive, Kind, Section, Value};
 pub use directives::{
     Config, DIRECTIVES, EventsConfig, ExpiryConfig, HashConfig, LimitsConfig, LogConfig, MemoryConfig,
-    MetricsConfig, PersistenceConfig, SECTIONS, ServerConfig,
+    MetricsConfig, PersistenceConfig, SECTIONS, ServerConfig, TtlConfig,
 };
 pub use error::{ConfigError, Place};
 pub use load::{Loaded, Source, load};
 pub use render::{render_markdown, render_toml};
 pub use rewrite::rewrite;
 pub use set::SetError;
+pub use ttl_rules::{TtlRule, parse_ttl_rules};
 pub use values::{FsyncPolicy, Level, LogFormat, MemoryPolicy, Secret};

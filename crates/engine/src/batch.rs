@@ -185,6 +185,8 @@ pub enum Work<A> {
     /// Forget what the client of this number listens to and caches, and pass on to the next shard. It goes from shard to shard
     /// as the joint does that subscribes, so that it cannot overtake one.
     Unsubscribe(u64),
+    /// Evict keys, since memory is past its limit and whoever needs some has none to evict.
+    Relieve,
 }
 
 impl<A> Work<A> {

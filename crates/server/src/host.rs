@@ -14,7 +14,9 @@ use mayfly_command::{
 use mayfly_config::{
     Config, Directive, FsyncPolicy, Loaded, PersistenceConfig, Place, SetError, Source, rewrite,
 };
-use mayfly_engine::{Counter, Door, ERROR_CODES, EventClasses, Pauses, SharedEventClasses, ThreadCounters};
+use mayfly_engine::{
+    Counter, Door, ERROR_CODES, EventClasses, Pauses, SharedEventClasses, SharedMemory, ThreadCounters,
+};
 use mayfly_store::UnixMillis;
 use tokio::sync::watch;
 
@@ -26,7 +28,7 @@ use crate::durability::Queue;
 use crate::inbox::ShardPeer;
 use crate::monitors::Monitors;
 use crate::sampler::Samples;
-use crate::shard::{AskForSnapshot, Disconnect, Resume, WatchIdleness};
+use crate::shard::{AskForSnapshot, Disconnect, KeepWithin, Resume, WatchIdleness};
 use crate::system;
 
 /// The process that everything runs in; shared by all threads.
@@ -83,7 +85,7 @@ impl ServerHost {
         Ok(ServerHost {
             clients: Clients::new(loaded.config.server.connections_max),
             pauses: Pauses::default(),
-            door: Door::default(),
+            door: Door::to(SharedMemory::new(shards)),
             queue: queue(&loaded.config.persistence, shards),
             monitors: Monitors::default(),
             started_seconds: clock.now().0 / 1_000,
@@ -156,6 +158,7 @@ impl Host for ServerHost {
             );
             return Err(SetError::Refused("maxclients".to_owned(), problem).to_string());
         }
+        let memory_changes = config.memory != changed.memory;
         let timeout_changes = now.idle_timeout_seconds != then.idle_timeout_seconds;
         self.clients.set_connections_max(then.connections_max);
         self.events.set(event_classes(&changed));
@@ -166,6 +169,11 @@ impl Host for ServerHost {
         self.generation.fetch_add(1, Release);
         drop(config);
         self.set_since_start().extend(directives.into_iter().map(|directive| (directive.path, directive)));
+        if memory_changes {
+            for shard in self.shards.get().into_iter().flatten() {
+                shard.address.do_send(KeepWithin);
+            }
+        }
         if timeout_changes {
             for shard in self.shards.get().into_iter().flatten() {
                 shard.address.do_send(WatchIdleness);
@@ -239,6 +247,7 @@ impl Host for ServerHost {
         facts.output_bytes_total -= before.output_bytes_total;
         facts.errors_total -= before.errors_total;
         facts.output_overflows -= before.output_overflows;
+        facts.evicted_clients -= before.evicted_clients;
         for (now, then) in facts.errors_by_code.iter_mut().zip(&before.errors_by_code) {
             now.1 -= then.1;
         }
@@ -306,6 +315,7 @@ impl ServerHost {
                 },
             },
             connections_max: self.config().server.connections_max as u64,
+            memory_bytes_max: self.config().memory.bytes_max,
             memory_policy: self.config().memory.policy.name(),
             connections: self.clients.connected(),
             connections_total: self.clients.accepted(),
@@ -337,7 +347,10 @@ impl ServerHost {
             channels: self.counters.first().map_or([0; 3], |thread| {
                 [&thread.channels, &thread.patterns, &thread.shard_channels].map(Counter::get)
             }),
-            output_overflows: self.total(|thread| thread.output_overflows.get()),
+            client_bytes: cards.iter().map(|card| card.memory_bytes()).sum(),
+            evicted_clients: self.clients.evicted_total(),
+            output_overflows: self.total(|thread| thread.output_overflows.get())
+                + self.clients.slow_closed_total(),
             errors_by_code: ERROR_CODES
                 .iter()
                 .enumerate()

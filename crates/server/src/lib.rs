@@ -20,6 +20,7 @@
 //!
 //! A panic anywhere ends the process, which the binary sees to: a half-changed shard must not live on.
 
+mod client_memory;
 mod clients;
 mod clock;
 mod config_file;
@@ -117,6 +118,7 @@ pub fn run(loaded: Loaded, set_log_level: SetLogLevel) -> Result<(), StartError>
             actix_rt::spawn(http::serve(listener, exporter));
         }
         actix_rt::spawn(sampler::sample(Arc::clone(&host)));
+        actix_rt::spawn(client_memory::watch(Arc::clone(&host)));
         warn_if_open(&host.loaded);
         let mut reason = pin!(signals.wait(&host));
         let mut disk = None;
@@ -160,7 +162,7 @@ fn start_shards(
     folder: Option<&SharedFolder>,
     loaded: &UnboundedSender<LoadedShard>,
 ) -> Result<(Vec<Arbiter>, Vec<ShardPeer>), StartError> {
-    let shard_options = settings::shard_options(&host.loaded.config, &host.events, host.counters.len());
+    let shard_options = settings::shard_options(&host.loaded.config, host);
     let mut arbiters = Vec::new();
     let mut peers = Vec::new();
     for id in router.all() {

@@ -38,7 +38,7 @@ pub(super) fn line(card: &ClientCard, now: UnixMillis, running: Option<&str>) ->
         database = card.database.load(Relaxed),
         queued = card.queued.load(Relaxed),
         watched = card.watched_keys.load(Relaxed),
-        memory = input_waiting + output_waiting + queued_bytes,
+        memory = card.memory_bytes(),
         events = if output_waiting > 0 { "rw" } else { "r" },
         redirect = card.redirect.load(Relaxed),
         protocol = if card.resp3.load(Relaxed) { 3 } else { 2 },
