@@ -211,9 +211,9 @@ fn the_limits_of_output_bear_their_redis_name() {
         "1) \"client-output-buffer-limit\"\n2) \"normal 268435456 0 0 slave 0 0 0 pubsub 65536 0 0\"",
     )]);
     assert_eq!(
-        operator.call(&set("normal 1mb 0 0 pubsub 32mb 8mb 60")).to_string(),
-        "(error) ERR CONFIG SET failed (possibly related to argument 'client-output-buffer-limit') - there are no \
-         soft limits: give pubsub 33554432 0 0"
+        operator.call(&set("normal 1mb 0 0 pubsub 0 8mb 60")).to_string(),
+        "(error) ERR CONFIG SET failed (possibly related to argument 'client-output-buffer-limit') - the hard limit of \
+         pubsub must be between 65536 and 17179869184 inclusive"
     );
     let message = format!("PUBLISH flood {}", "m".repeat(10_000));
     let told = (0..100_000).take_while(|_| operator.integer(&message) == 1).count();

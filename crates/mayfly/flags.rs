@@ -114,6 +114,8 @@ pub struct Flags {
     metrics_port: Option<String>,
     #[arg(long, value_name = "FOLDER")]
     dir: Option<String>,
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
+    maxmemory: Option<String>,
 
     /// What to do instead of serving.
     #[command(subcommand)]
@@ -259,6 +261,7 @@ impl Flags {
             "shards" => self.shards.clone(),
             "metrics-port" => self.metrics_port.clone(),
             "dir" => self.dir.clone(),
+            "maxmemory" => self.maxmemory.clone(),
             _ => None,
         };
         DIRECTIVES.iter().filter_map(|directive| Some((directive.path, value(directive)?))).collect()

@@ -16,6 +16,8 @@ pub enum Class {
     Hash,
     /// `x`: the key's time had come.
     Expired,
+    /// `e`: the key was evicted for the memory it took.
+    Evicted,
     /// `n`: the key is new.
     New,
     /// `m`: a key to be read was not there. The only event that is no change.
@@ -71,6 +73,14 @@ impl Changes {
     pub fn set_recorder(&mut self, recorder: Option<Box<Recorder>>) {
         self.recorder = recorder;
         self.set_watched(self.watched);
+    }
+
+    /// A key is about to be evicted: those who watch hear of it, and the log.
+    pub fn evict(&mut self, database: u16, key: &[u8]) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.remove(database, key);
+        }
+        self.report(database, Class::Evicted, "evicted", key);
     }
 
     /// Whether the effects on the data are recorded.

@@ -240,6 +240,14 @@ impl ClientCard {
         }
     }
 
+    /// Bytes that it holds: of requests that are not carried out, and of replies that are not sent.
+    pub fn memory_bytes(&self) -> u64 {
+        [&self.input_waiting_bytes, &self.output_waiting_bytes, &self.queued_bytes]
+            .iter()
+            .map(|bytes| bytes.load(Relaxed))
+            .sum()
+    }
+
     /// The client's names, to read or to change. Held for a copy at most.
     pub fn names(&self) -> MutexGuard<'_, ClientNames> {
         self.names.lock().unwrap_or_else(PoisonError::into_inner)

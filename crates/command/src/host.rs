@@ -175,7 +175,9 @@ pub struct HostFacts {
     pub executable: String,
     /// Seconds since the start.
     pub uptime_seconds: u64,
-    /// What would be evicted if memory were limited.
+    /// Limit of the memory that data uses in bytes; 0: none.
+    pub memory_bytes_max: u64,
+    /// What is evicted at that limit.
     pub memory_policy: &'static str,
     /// What outlives the process.
     pub persistence: PersistenceFacts,
@@ -231,6 +233,10 @@ pub struct HostFacts {
     pub watched_keys: u64,
     /// Channels, patterns and shard channels that somebody listens to.
     pub channels: [u64; 3],
+    /// Bytes that clients hold together.
+    pub client_bytes: u64,
+    /// Clients closed for the memory that all of them held.
+    pub evicted_clients: u64,
     /// Clients closed because they did not read.
     pub output_overflows: u64,
     /// What users were denied.
@@ -280,6 +286,8 @@ pub struct ShardFacts {
     pub expired_by_wheel: u64,
     /// Keys that an access found past their deadline.
     pub expired_on_access: u64,
+    /// Keys that were evicted.
+    pub evicted: u64,
 }
 
 /// What `INFO commandstats` says about one command.

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use mayfly_acl::hide_passwords;
 
 use crate::save_points::SavePoints;
+use crate::ttl_rules::parse_ttl_rules;
 use crate::values::{MASK, Secret};
 use crate::{Config, render, size};
 
@@ -149,6 +150,8 @@ pub enum Kind {
         /// The longest allowed text of one, in bytes.
         bytes_max: usize,
     },
+    /// Rules for TTLs.
+    TtlRules,
     /// One IP address.
     Address,
     /// From one to so many different IP addresses.
@@ -175,6 +178,11 @@ impl Kind {
             },
             Self::Letters { of } => format!("letters of {of}"),
             Self::Secret { bytes_max } => format!("text of up to {bytes_max} bytes"),
+            Self::TtlRules => {
+                "rules separated by ;, each [pattern] [db=N] [default=SECONDS] [max=SECONDS] [jitter=PERCENT] \
+                 [require or optional]"
+                    .into()
+            }
             Self::Path { bytes_max } => format!("a path of up to {bytes_max} bytes"),
             Self::SavePoints => "pairs of seconds, from 1, and changes".into(),
             Self::Permissions => "octal digits such as 770".into(),
@@ -208,6 +216,10 @@ impl Kind {
                 None => Ok(Value::Text(text.into())),
             },
             Self::Secret { .. } => self.secret(text),
+            Self::TtlRules => match parse_ttl_rules(text) {
+                Ok(_) => Ok(Value::Text(text.into())),
+                Err(problem) => Err(self.refuse(&problem)),
+            },
             Self::Path { bytes_max } => match text {
                 _ if text.len() > *bytes_max => {
                     Err(self.refuse(&format!("{} bytes are too many", text.len())))

@@ -14,6 +14,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use crate::directive::{Directive, Kind, Section, directives};
 use crate::save_points::SavePoints;
 use crate::size::{GIB, KIB, MIB};
+use crate::ttl_rules::{JITTER_MAX, SECONDS_MAX};
 use crate::values::{
     AuthClients, FsyncPolicy, Level, LogFormat, MemoryPolicy, Secret, Setting, TlsProtocols,
 };
@@ -126,6 +127,19 @@ directives! {
         /// How much may wait for a subscriber that does not read its messages, or for a client in MONITOR; past it
         /// the client is closed.
         subscriber_bytes_max: usize = (32 * MIB) as usize, Kind::Bytes { min: 64 * KIB, max: 16 * GIB }, live;
+        /// How much may wait for a client for so long as limits.output_soft_seconds; past both the client is closed. 0
+        /// is no such limit.
+        output_bytes_soft: usize = 0, Kind::Bytes { min: 0, max: 16 * GIB }, live;
+        /// For how long more than limits.output_bytes_soft may wait.
+        output_soft_seconds: u64 = 0, Kind::Integer { min: 0, max: 86_400, unit: "seconds" }, live;
+        /// How much may wait for a subscriber or a client in MONITOR for so long as limits.subscriber_soft_seconds; past
+        /// both the client is closed. 0 is no such limit.
+        subscriber_bytes_soft: usize = (8 * MIB) as usize, Kind::Bytes { min: 0, max: 16 * GIB }, live;
+        /// For how long more than limits.subscriber_bytes_soft may wait.
+        subscriber_soft_seconds: u64 = 60, Kind::Integer { min: 0, max: 86_400, unit: "seconds" }, live;
+        /// How much all clients may hold together, of requests not carried out and replies not sent; past it the largest
+        /// are closed, but none that has said CLIENT NO-EVICT on. It is looked at ten times a second. 0 is no limit.
+        clients_bytes_max: usize = 0, Kind::Bytes { min: 0, max: 1024 * GIB }, redis "maxmemory-clients", live;
         /// How many commands one transaction may queue; a longer one is refused.
         transaction_calls_max: usize = 65_536, Kind::Integer { min: 1, max: 1_048_576, unit: "commands" }, live;
         /// How much the queued commands of one transaction may hold together; a larger one is refused.
@@ -153,13 +167,20 @@ directives! {
         packed_bytes_max: usize = (4 * KIB) as usize, Kind::Bytes { min: 64, max: 64 * KIB }, live;
     }
 
-    /// What is kept of the use of hashes.
+    /// How much memory hashes may use, and which of them go when it is used up.
     memory: MemoryConfig {
-        /// By what eviction would choose: with lfu by how often a hash is used (OBJECT FREQ, redis-cli --hotkeys),
-        /// else by when it was used last (OBJECT IDLETIME). Nothing is evicted in this version, since maxmemory is
-        /// 0 = unlimited.
+        /// How much keys and values may use over all shards, with their index and timers (INFO used_memory); 0 is no
+        /// limit. At the limit hashes are evicted by the policy, and where it lets none go, writes are refused with
+        /// OOM. Leave the process a third more than this: memory of clients is not in it, nor room that entries of
+        /// other sizes have left.
+        bytes_max: u64 = 0, Kind::Bytes { min: 0, max: 65_536 * GIB }, redis "maxmemory", flag "maxmemory", live;
+        /// What goes at the limit: volatile-* takes hashes with a TTL only, allkeys-* any; ttl the nearest deadline,
+        /// lru what was used last the longest ago (OBJECT IDLETIME), lfu what is used least often (OBJECT FREQ), random
+        /// any. noeviction takes none. Also without a limit it says which use of a hash is kept.
         policy: MemoryPolicy = MemoryPolicy::Noeviction, Kind::Word(&MemoryPolicy::NAMES),
             redis "maxmemory-policy", live;
+        /// How many hashes lru and lfu look at before one goes. More choose better and take longer.
+        samples: usize = 5, Kind::Integer { min: 1, max: 64, unit: "hashes" }, redis "maxmemory-samples", live;
         /// With lfu, how many uses it takes to raise the counter of a hash, which ends at 255: the more, the larger
         /// this is. 0 counts every use; with 10, about a million reach the end.
         lfu_log_factor: u32 = 10, Kind::Integer { min: 0, max: 2_147_483_647, unit: "steps" },
@@ -174,6 +195,26 @@ directives! {
         /// How many hashes a shard reclaims before it looks at its clients again (130 to 180 ns each). More reclaim
         /// a storm sooner, fewer make calls wait less behind it.
         slice_entries_max: usize = 256, Kind::Integer { min: 1, max: 65_536, unit: "hashes" }, live;
+    }
+
+    /// How long hashes may live, whatever clients ask for. RESTORE and what is read back at a start keep the TTLs that
+    /// were recorded.
+    ttl: TtlConfig {
+        /// The TTL of a hash that is written without one (HSET and the like, PERSIST, a RENAME or COPY of such a hash).
+        /// One that has a TTL keeps it. 0 gives none.
+        default_seconds: u64 = 0, Kind::Integer { min: 0, max: SECONDS_MAX, unit: "seconds" }, live;
+        /// The longest TTL: a longer one is cut to it, and the reply is as if it were not. It does not touch hashes
+        /// without a TTL. 0 is any.
+        max_seconds: u64 = 0, Kind::Integer { min: 0, max: SECONDS_MAX, unit: "seconds" }, live;
+        /// Whether a write that would leave a hash without a TTL is refused, where there is no default.
+        require: bool = false, Kind::Flag, live;
+        /// How much of a TTL may be taken off it by chance, so that hashes written together do not expire together. It
+        /// only ever gets shorter.
+        jitter_percent: u32 = 0, Kind::Integer { min: 0, max: JITTER_MAX, unit: "percent" }, live;
+        /// The same for keys by their names: "session:* default=1800 max=86400 jitter=10; db=2 require". Patterns are
+        /// those of KEYS; the first rule that a key matches holds, and what it leaves open is as above; optional takes
+        /// require back.
+        rules: String = String::new(), Kind::TtlRules, live;
     }
 
     /// What outlives the process. Without a folder nothing is written, and a stop forgets everything.

@@ -141,6 +141,7 @@ fn value(kind: &Kind, item: &Item) -> Result<Value, String> {
             | Kind::Path { .. }
             | Kind::SavePoints
             | Kind::Permissions
+            | Kind::TtlRules
             | Kind::Address => "a string",
             Kind::Users { .. } | Kind::Addresses { .. } => "a list of strings",
         };
@@ -159,6 +160,7 @@ fn value(kind: &Kind, item: &Item) -> Result<Value, String> {
             | Kind::Path { .. }
             | Kind::SavePoints
             | Kind::Permissions
+            | Kind::TtlRules
             | Kind::Address
             | Kind::Addresses { .. },
             Some(TomlValue::String(text)),

@@ -33,12 +33,13 @@ mod size;
 mod suggest;
 #[cfg(test)]
 mod sweep;
+mod ttl_rules;
 mod values;
 
 pub use directive::{Directive, Kind, Section, Value};
 pub use directives::{
     AccessConfig, Config, DIRECTIVES, EventsConfig, ExpiryConfig, HashConfig, LimitsConfig, LogConfig,
-    MemoryConfig, MetricsConfig, PersistenceConfig, SECTIONS, ServerConfig, TlsConfig,
+    MemoryConfig, MetricsConfig, PersistenceConfig, SECTIONS, ServerConfig, TlsConfig, TtlConfig,
 };
 pub use error::{ConfigError, Place};
 pub use load::{Loaded, Source, load};
@@ -47,4 +48,5 @@ pub use render::{render_markdown, render_toml};
 pub use rewrite::rewrite;
 pub use save_points::SavePoints;
 pub use set::SetError;
+pub use ttl_rules::{TtlRule, parse_ttl_rules};
 pub use values::{AuthClients, FsyncPolicy, Level, LogFormat, MemoryPolicy, Secret, TlsProtocols};

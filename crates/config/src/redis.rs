@@ -16,7 +16,6 @@ pub(crate) const ALIASES: &[(&str, &str, &str)] = &[
 
 /// Settings that Mayfly does not have: name, answer, reason.
 pub(crate) const FIXED: &[(&str, &str, &str)] = &[
-    ("maxmemory", "0", "there is no bound on memory; monitoring and job queues ask"),
     ("slowlog-log-slower-than", "-1", "slow commands are not logged; monitoring asks"),
     ("slowlog-max-len", "0", "slow commands are not logged; monitoring asks"),
     ("cluster-enabled", "no", "a process is not part of a cluster"),
@@ -119,6 +118,7 @@ mod tests {
             ("appendfsync", "no"),
             ("timeout", "0"),
             ("databases", "16"),
+            ("maxmemory", "0"),
             ("maxmemory-policy", "noeviction"),
             ("bind", "127.0.0.1 ::1"),
             ("loglevel", "warning"),
@@ -127,7 +127,7 @@ mod tests {
             ("hash-max-ziplist-entries", "128"),
             ("requirepass", "***"),
             ("expiry.slice_entries_max", "256"),
-            ("client-output-buffer-limit", "normal 268435456 0 0 slave 0 0 0 pubsub 33554432 0 0"),
+            ("client-output-buffer-limit", "normal 268435456 0 0 slave 0 0 0 pubsub 33554432 8388608 60"),
         ];
         for (name, text) in cases {
             assert_eq!(get(&config, name), [(name, text.to_owned())]);

@@ -209,6 +209,7 @@ fn the_markdown_has_a_row_for_each() {
 pub(crate) fn sample(directive: &Directive) -> (String, String) {
     let quoted = |text: &str| (text.to_owned(), format!("{text:?}"));
     match (directive.kind, directive.get(&Config::default())) {
+        (Kind::Bytes { .. }, Value::Integer(0)) => quoted("64kb"),
         (Kind::Bytes { .. }, Value::Integer(bytes)) => quoted(&format!("{}kb", bytes / 2 / 1024)),
         (Kind::Port, Value::Integer(port)) => {
             let other = if directive.section == "server" { 7001 } else { port + 1 };
@@ -225,6 +226,7 @@ pub(crate) fn sample(directive: &Directive) -> (String, String) {
         (Kind::Letters { .. }, _) => quoted("KEx"),
         (Kind::Secret { .. }, _) => quoted("hunter2"),
         (Kind::SavePoints, _) => quoted("900 1 60 100"),
+        (Kind::TtlRules, _) => quoted("s:* default=60; * max=3600 require"),
         (Kind::Path { .. }, _) => quoted("/var/lib/\"may\\fly\""),
         (Kind::Permissions, _) => quoted("770"),
         (Kind::Users { .. }, _) => {

@@ -199,6 +199,8 @@ pub enum Work<A> {
     Unsubscribe(u64),
     /// Look whether the client of this number may still listen to all that it listens to, as this user.
     Audit(u64, Arc<User>),
+    /// Evict keys, since memory is past its limit and whoever needs some has none to evict.
+    Relieve,
 }
 
 impl<A> Work<A> {

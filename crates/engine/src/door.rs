@@ -6,6 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use mayfly_command::{Command, Flags, Run, Step};
 
+use crate::memory::SharedMemory;
+
 const OPEN: u8 = 0;
 const LOADING: u8 = 1;
 const SICK: u8 = 2;
@@ -16,9 +18,16 @@ pub struct Door {
     state: AtomicU8,
     /// What is wrong with the disk.
     trouble: Mutex<String>,
+    /// What the shards use: past the limit nothing that needs more is queued for a transaction.
+    pub memory: SharedMemory,
 }
 
 impl Door {
+    /// A door that is open, to shards that use this memory.
+    pub fn to(memory: SharedMemory) -> Self {
+        Door { memory, ..Door::default() }
+    }
+
     /// Data is being loaded: only what may be asked meanwhile is let in.
     pub fn begin_loading(&self) {
         self.state.store(LOADING, Relaxed);

@@ -16,17 +16,11 @@ const HASH: u32 = 1 << 3;
 const EXPIRED: u32 = 1 << 4;
 const NEW: u32 = 1 << 5;
 const MISS: u32 = 1 << 6;
-/// Classes of what Mayfly does not have: strings, lists, sets, sorted sets, streams, modules, evictions. They
-/// are remembered, so that a client reads back what it set.
-const OTHERS: [(char, u32); 7] = [
-    ('$', 1 << 7),
-    ('l', 1 << 8),
-    ('s', 1 << 9),
-    ('z', 1 << 10),
-    ('t', 1 << 11),
-    ('d', 1 << 12),
-    ('e', 1 << 13),
-];
+const EVICTED: u32 = 1 << 13;
+/// Classes of what Mayfly does not have: strings, lists, sets, sorted sets, streams, modules. They are remembered,
+/// so that a client reads back what it set.
+const OTHERS: [(char, u32); 6] =
+    [('$', 1 << 7), ('l', 1 << 8), ('s', 1 << 9), ('z', 1 << 10), ('t', 1 << 11), ('d', 1 << 12)];
 /// What `A` stands for: all but `n` and `m`, as in Redis.
 const ALL: u32 = GENERIC | HASH | EXPIRED | (0b111_1111 << 7);
 
@@ -40,6 +34,7 @@ impl EventClasses {
                 'g' => GENERIC,
                 'h' => HASH,
                 'x' => EXPIRED,
+                'e' => EVICTED,
                 'n' => NEW,
                 'm' => MISS,
                 'A' => ALL,
@@ -62,6 +57,7 @@ impl EventClasses {
             Class::Generic => GENERIC,
             Class::Hash => HASH,
             Class::Expired => EXPIRED,
+            Class::Evicted => EVICTED,
             Class::New => NEW,
             Class::Miss => MISS,
         };

@@ -24,6 +24,8 @@
 //! For the disk a shard hands out what its calls did to the data ([`Effect::Record`]), does that again at a start
 //! ([`Shard::replay`]), and writes down what it holds in slices ([`Shard::snapshot_slice`]).
 //!
+//! Where memory is limited, room is made before a call that needs it: `memory`.
+//!
 //! Here: routing, batches, sessions, shards, counters. Elsewhere: what commands do (`mayfly-command`), bytes
 //! (`mayfly-resp`), data (`mayfly-store`), and whoever moves messages and reads clocks: `mayfly-server` with
 //! actors, `mayfly-sim` with a seed. This crate knows neither threads nor sockets nor clocks; it never calls
@@ -34,6 +36,7 @@ mod counters;
 mod door;
 mod events;
 mod lanes;
+mod memory;
 mod meter;
 mod observers;
 mod pauses;
@@ -52,6 +55,7 @@ pub use batch::{Batch, Call, CallKind, Effect, Joint, Outgoing, Replies, Work, p
 pub use counters::{CommandCounters, Counter, ERROR_CODES, ThreadCounters};
 pub use door::Door;
 pub use events::{EventClasses, SharedEventClasses};
+pub use memory::{MemoryOptions, SharedMemory};
 pub use meter::Stopwatch;
 pub use observers::Observers;
 pub use pauses::Pauses;

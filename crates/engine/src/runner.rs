@@ -5,12 +5,14 @@ use std::sync::atomic::Ordering::Relaxed;
 use bytes::Bytes;
 use fastrand::Rng;
 use mayfly_command::{
-    Change, Changes, ChannelKind, Class, Data, DataContext, Router, Run, Shards, Step, TrackingRequest, glob,
+    Change, Changes, ChannelKind, Class, Data, DataContext, Flags, Router, Run, ShardId, Shards, Step,
+    TrackingRequest, TtlRules, glob,
 };
 use mayfly_resp::{Protocol, ReplyWriter};
 use mayfly_store::{Key, Keyspace};
 
-use crate::batch::{Batch, Call, CallKind, Effect, Replies};
+use crate::batch::{Batch, Call, CallKind, Effect, Replies, Work};
+use crate::memory::{Keeper, MakeRoom, OUT_OF_MEMORY, Room};
 use crate::meter::Meter;
 use crate::observers::Observers;
 use crate::shard::Moment;
@@ -77,6 +79,14 @@ pub struct Runner<'a, 'm, A> {
     pub changes: &'a mut Changes,
     /// What it does belongs together: no record ends here.
     pub is_in_transaction: bool,
+    /// Keeps memory within its limit, if there is one.
+    pub keeper: Option<Keeper<'a>>,
+    /// The shard that runs it.
+    pub shard: ShardId,
+    /// The rules for TTLs, if there are any.
+    pub ttl_rules: Option<&'a TtlRules>,
+    /// Set where memory is past its limit still.
+    pub has_to_relieve: &'a mut bool,
 }
 
 impl<A: Clone> Runner<'_, '_, A> {
@@ -93,8 +103,17 @@ impl<A: Clone> Runner<'_, '_, A> {
                 prefetch(keyspace, &stage.iter());
             }
             let mut done = 0;
-            while done < stage.len() {
-                done += self.step(batch, &calls[done..], hand, replies);
+            match self.keeper {
+                None => {
+                    while done < stage.len() {
+                        done += self.step(batch, &calls[done..], hand, replies);
+                    }
+                }
+                Some(keeper) => {
+                    while done < stage.len() {
+                        done += self.step_within(keeper, batch, &calls[done..], hand, replies);
+                    }
+                }
             }
             calls = &calls[done..];
         }
@@ -127,6 +146,88 @@ impl<A: Clone> Runner<'_, '_, A> {
         self.limit(replies);
         replies.ends.push(replies.bytes.len());
         used
+    }
+
+    /// The same where memory is limited: room is made for what needs some, or it is refused.
+    #[inline(never)]
+    fn step_within(
+        &mut self,
+        keeper: Keeper<'_>,
+        batch: &Batch,
+        calls: &[Call],
+        hand: &mut Hand<'_, A>,
+        replies: &mut Replies,
+    ) -> usize {
+        let call = &calls[0];
+        let needs_memory =
+            |call: &Call| call.kind != CallKind::Reply && call.command.spec.flags.has(Flags::DENYOOM);
+        let (needs, used) = match call.kind {
+            CallKind::Transaction { calls: count, .. } => {
+                let inner = &calls[1..=count as usize];
+                (inner.iter().any(needs_memory), 1 + inner.len())
+            }
+            _ => (needs_memory(call), 1),
+        };
+        if !needs || self.make_room(keeper, hand) != Room::Nothing {
+            return self.step(batch, calls, hand, replies);
+        }
+        let mut line = OUT_OF_MEMORY.to_owned();
+        let mut is_muted = false;
+        if let CallKind::Transaction { flag, is_muted: muted, .. } = call.kind {
+            line.insert_str(0, "EXECABORT Transaction discarded because of: ");
+            is_muted = muted;
+            if flag.is_some() {
+                hand.observers().for_each(|observers| observers.unwatch(batch.client));
+            }
+        }
+        self.meter.counters().refused.add(1);
+        self.meter.counters().error(line.as_bytes());
+        if !is_muted {
+            ReplyWriter::new(&mut replies.bytes, call.protocol).error(&line);
+        }
+        replies.ends.push(replies.bytes.len());
+        used
+    }
+
+    /// Makes room on the shards in hand, if memory is past its limit.
+    fn make_room(&mut self, keeper: Keeper<'_>, hand: &mut Hand<'_, A>) -> Room {
+        let is_within = match hand {
+            Hand::One(keyspace, _) => keeper.is_within(self.shard, keyspace),
+            Hand::Many(keyspaces, _) => {
+                let at_hand = keyspaces.iter().zip(0..);
+                let noted = at_hand.filter_map(|(keyspace, index)| {
+                    Some(keeper.is_within(ShardId(index), keyspace.as_ref()?))
+                });
+                noted.last().unwrap_or(true)
+            }
+        };
+        if is_within { Room::Enough } else { self.evict(keeper, hand) }
+    }
+
+    #[cold]
+    fn evict(&mut self, keeper: Keeper<'_>, hand: &mut Hand<'_, A>) -> Room {
+        let mut task = MakeRoom { now: self.moment.now, changes: self.changes, random: self.random };
+        let room = match hand {
+            Hand::One(keyspace, _) => keeper.make_room(&mut task, &mut [(self.shard, keyspace)]),
+            Hand::Many(keyspaces, _) => {
+                let at_hand = keyspaces.iter_mut().zip(0..);
+                let mut at_hand: Vec<_> = at_hand
+                    .filter_map(|(keyspace, index)| Some((ShardId(index), &mut **keyspace.as_mut()?)))
+                    .collect();
+                keeper.make_room(&mut task, &mut at_hand)
+            }
+        };
+        *self.has_to_relieve |= room == Room::Later;
+        if room == Room::Elsewhere {
+            for helper in keeper.call_helpers().filter(|helper| *helper != self.shard) {
+                self.effects.push(Effect::Pass(helper, Work::Relieve));
+            }
+        }
+        self.changes.may_split_record();
+        if self.changes.is_watched() {
+            self.report(None, hand);
+        }
+        room
     }
 
     #[cold]
@@ -225,7 +326,8 @@ impl<A: Clone> Runner<'_, '_, A> {
             call.touches,
             call.database,
             self.moment.now,
-        );
+        )
+        .under(self.ttl_rules);
         let mut context = DataContext {
             data,
             host: self.moment.host,

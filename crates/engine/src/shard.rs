@@ -6,13 +6,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use fastrand::Rng;
-use mayfly_command::{Changes, Host, Router, ShardId};
+use mayfly_command::{Changes, Host, Router, ShardId, TtlRules};
 use mayfly_persistence::Record;
 use mayfly_store::{Keyspace, KeyspaceStats, Reclaimed, StoreOptions, UnixMillis};
 
 use crate::batch::{Batch, Effect, Joint, Work};
 use crate::counters::ThreadCounters;
 use crate::events::SharedEventClasses;
+use crate::memory::{Keeper, MakeRoom, MemoryOptions, Room, SharedMemory};
 use crate::meter::{Meter, Stopwatch};
 use crate::observers::Observers;
 use crate::replay::{self, ReplayError};
@@ -35,6 +36,12 @@ pub struct ShardOptions {
     pub tracked_keys_max: usize,
     /// Whether changes of data leave as [`Effect::Record`], for the log.
     pub is_recording: bool,
+    /// The limit of memory.
+    pub memory: MemoryOptions,
+    /// What all shards use of it.
+    pub shared_memory: SharedMemory,
+    /// The rules for TTLs, if there are any.
+    pub ttl_rules: Option<Arc<TtlRules>>,
 }
 
 impl Default for ShardOptions {
@@ -47,6 +54,9 @@ impl Default for ShardOptions {
             events: SharedEventClasses::default(),
             tracked_keys_max: 1_000_000,
             is_recording: false,
+            memory: MemoryOptions::default(),
+            shared_memory: SharedMemory::default(),
+            ttl_rules: None,
         }
     }
 }
@@ -70,6 +80,8 @@ pub struct ShardGauges {
     pub keys_with_deadline: u64,
     /// Bytes held by its data, by its own accounting.
     pub bytes: u64,
+    /// Those of them that a limit of memory counts: the rest is room for the next entries.
+    pub used_bytes: u64,
     /// Keys due and not yet reclaimed.
     pub backlog: u64,
     /// Batches and joints that wait for the keyspace to come home.
@@ -90,11 +102,14 @@ pub struct Shard<A> {
     counters: Arc<ThreadCounters>,
     /// Room for batches that are run together; empty between two calls.
     together: Vec<(Box<Batch>, A)>,
+    /// Memory may be past its limit: keys are evicted in slices.
+    is_relieving: bool,
 }
 
 /// What a shard needs to run calls, besides data and those who observe it.
 #[derive(Debug)]
 struct Tools {
+    shard: ShardId,
     router: Router,
     random: Rng,
     changes: Changes,
@@ -104,14 +119,20 @@ impl Tools {
     fn runner<'a, 'm, A>(
         &'a mut self,
         meter: &'a mut Meter<'m>,
-        options: &ShardOptions,
+        options: &'a ShardOptions,
         reply_to: &'a A,
         moment: &'a Moment<'a>,
         effects: &'a mut Vec<Effect<A>>,
+        is_relieving: &'a mut bool,
     ) -> Runner<'a, 'm, A> {
-        let Tools { router, random, changes } = self;
+        let Tools { shard, router, random, changes } = self;
+        let shard = *shard;
         let (output_bytes_max, is_in_transaction) = (options.output_bytes_max, false);
         Runner {
+            keeper: Keeper::of(&options.memory, &options.shared_memory),
+            shard,
+            ttl_rules: options.ttl_rules.as_deref(),
+            has_to_relieve: is_relieving,
             router,
             random,
             moment,
@@ -142,9 +163,10 @@ impl<A: Clone> Shard<A> {
         counters: Arc<ThreadCounters>,
     ) -> Self {
         let keyspace = Keyspace::new(options.store.clone(), router.hasher().clone());
-        let mut tools = Tools { router, random: Rng::with_seed(seed), changes: Changes::default() };
+        let mut tools =
+            Tools { shard: id, router, random: Rng::with_seed(seed), changes: Changes::default() };
         tools.set_recording(options.is_recording);
-        Shard {
+        let mut shard = Shard {
             id,
             observers: Some(Box::new(Observers::new(options.events.clone(), options.tracked_keys_max))),
             options,
@@ -153,7 +175,10 @@ impl<A: Clone> Shard<A> {
             together: Vec::new(),
             tools,
             counters,
-        }
+            is_relieving: false,
+        };
+        shard.begin_limit();
+        shard
     }
 
     /// Changes the limits, for what comes from now on; the number of databases stays.
@@ -161,6 +186,22 @@ impl<A: Clone> Shard<A> {
         self.tools.set_recording(options.is_recording);
         self.options = options;
         self.apply_store_options();
+        self.begin_limit();
+    }
+
+    /// Keeps to the limit of memory, whatever it was before.
+    fn begin_limit(&mut self) {
+        self.is_relieving = self.options.memory.is_limited();
+        match Keeper::of(&self.options.memory, &self.options.shared_memory) {
+            Some(keeper) => {
+                keeper.begin(self.id);
+                self.keyspace.iter().for_each(|keyspace| keeper.note(self.id, keyspace));
+            }
+            None => {
+                self.options.shared_memory.lift();
+                self.keyspace.iter_mut().for_each(|keyspace| keyspace.forget_candidates());
+            }
+        }
     }
 
     /// Takes the work of one turn of its thread, in order. Batches that stand together are run together: what they
@@ -219,6 +260,11 @@ impl<A: Clone> Shard<A> {
             }
         };
         let reclaimed = keyspace.reclaim(moment.now, self.options.slice_entries_max, &mut expire);
+        let reclaimed = match self.is_relieving {
+            true => self.relieve(reclaimed, moment, effects),
+            false => reclaimed,
+        };
+        let Some(observers) = &mut self.observers else { unreachable!("it was here just now") };
         observers.tracking.finish(effects);
         self.counters.observed(observers);
         if reclaimed.steps > 0 {
@@ -227,9 +273,41 @@ impl<A: Clone> Shard<A> {
         reclaimed
     }
 
+    /// One slice of evicting beside its own work, behind a slice of expiry.
+    #[cold]
+    fn relieve(
+        &mut self,
+        mut reclaimed: Reclaimed,
+        moment: &Moment<'_>,
+        effects: &mut Vec<Effect<A>>,
+    ) -> Reclaimed {
+        let keeper = Keeper::of(&self.options.memory, &self.options.shared_memory);
+        let (Some(keeper), Some(keyspace), Some(observers)) =
+            (keeper, &mut self.keyspace, &mut self.observers)
+        else {
+            self.is_relieving = false;
+            return reclaimed;
+        };
+        let Tools { random, changes, .. } = &mut self.tools;
+        let first = effects.len();
+        changes.set_watched(observers.are_watching());
+        changes.begin_record(moment.now);
+        let mut steps = self.options.slice_entries_max;
+        let mut task = MakeRoom { now: moment.now, changes, random };
+        self.is_relieving = keeper.relieve(&mut task, self.id, keyspace, &mut steps) == Room::Later;
+        for change in changes.take() {
+            observers.changed(&change, None, effects);
+        }
+        place_records(changes, &self.counters, effects, first);
+        reclaimed.steps += self.options.slice_entries_max - steps;
+        reclaimed.more |= self.is_relieving;
+        reclaimed
+    }
+
     /// When [`Shard::reclaim`] has something to do; `None`: not before other work comes.
     pub fn next_reclaim(&self) -> Option<UnixMillis> {
-        self.keyspace.as_ref()?.next_reclaim()
+        let keyspace = self.keyspace.as_ref()?;
+        if self.is_relieving { Some(UnixMillis(0)) } else { keyspace.next_reclaim() }
     }
 
     /// Does again what was recorded, for the keys that are its own. Before any work, all records of the snapshot and
@@ -250,6 +328,7 @@ impl<A: Clone> Shard<A> {
         let reclaimed = keyspace.reclaim(now, usize::MAX, &mut |_, _, _| {});
         // They had expired long ago: that is no lag, and nobody hears of it.
         *keyspace.stats_mut() = KeyspaceStats::default();
+        self.begin_limit();
         reclaimed.expired as u64
     }
 
@@ -281,6 +360,7 @@ impl<A: Clone> Shard<A> {
             keys: databases().map(|database| database.len() as u64).sum(),
             keys_with_deadline: databases().map(|database| database.len_with_deadline() as u64).sum(),
             bytes: keyspace.bytes() as u64,
+            used_bytes: keyspace.used_bytes() as u64,
             backlog: keyspace.backlog(now) as u64,
             waiting: self.waiting.len() as u64,
         })
@@ -336,6 +416,7 @@ impl<A: Clone> Shard<A> {
                     observers.subscriptions.audit(client, &user, effects);
                 }
             }
+            Work::Relieve => self.is_relieving = true,
             Work::Return(..) => unreachable!("a keyspace that comes home is never queued"),
         }
     }
@@ -354,8 +435,14 @@ impl<A: Clone> Shard<A> {
         let mut hand = Hand::Many(&mut keyspaces, &mut observers);
         let mut meter = Meter::started(&self.counters, moment.stopwatch);
         self.tools.changes.begin_record(moment.now);
-        let runner = self.tools.runner(&mut meter, &self.options, &reply_to, moment, effects);
+        let relieving = &mut self.is_relieving;
+        let runner = self.tools.runner(&mut meter, &self.options, &reply_to, moment, effects, relieving);
         runner.run(&batch, &mut replies, &mut hand);
+        if let Some(keeper) = Keeper::of(&self.options.memory, &self.options.shared_memory) {
+            for (keyspace, index) in keyspaces.iter().zip(0..) {
+                keyspace.iter().for_each(|keyspace| keeper.note(ShardId(index), keyspace));
+            }
+        }
         let nanos = meter.finish();
         replies.own = take_own(batch.client, effects, before);
         place_records(&mut self.tools.changes, &self.counters, effects, before);
@@ -402,7 +489,9 @@ impl<A: Clone> Shard<A> {
                 let mut replies = batch.room.take().unwrap_or_default();
                 let before = effects.len();
                 let mut hand = Hand::One(keyspace, observers);
-                let runner = self.tools.runner(&mut meter, &self.options, &reply_to, moment, effects);
+                let relieving = &mut self.is_relieving;
+                let runner =
+                    self.tools.runner(&mut meter, &self.options, &reply_to, moment, effects, relieving);
                 runner.run(&batch, &mut replies, &mut hand);
                 replies.own = take_own(batch.client, effects, before);
                 self.counters.batch_calls.record(batch.calls.len() as u64);
@@ -411,6 +500,9 @@ impl<A: Clone> Shard<A> {
             }
         }
         place_records(&mut self.tools.changes, &self.counters, effects, first);
+        if let Some(keeper) = Keeper::of(&self.options.memory, &self.options.shared_memory) {
+            keeper.note(self.id, keyspace);
+        }
         let nanos = meter.finish();
         if !observers.tracking.is_idle() {
             self.counters.observed(observers);

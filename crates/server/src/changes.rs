@@ -10,7 +10,7 @@ use tokio::signal::unix::Signal;
 
 use crate::durability::Order;
 use crate::host::{ServerHost, event_classes};
-use crate::shard::WatchIdleness;
+use crate::shard::{KeepWithin, WatchIdleness};
 use crate::supervisor;
 use crate::system;
 
@@ -97,6 +97,7 @@ impl ServerHost {
         }
         let timeout_changes = now.server.idle_timeout_seconds != changed.server.idle_timeout_seconds;
         let password_changes = now.server.password != changed.server.password;
+        let memory_changes = now.memory != changed.memory;
         let save_changes = now.persistence.save != changed.persistence.save;
         self.clients.set_connections_max(clients);
         self.events.set(event_classes(&changed));
@@ -110,6 +111,11 @@ impl ServerHost {
         self.put_config(Arc::new(changed));
         if let Some(queue) = self.queue.as_ref().filter(|_| save_changes) {
             queue.order(Order::Look);
+        }
+        if memory_changes {
+            for shard in self.shards.get().into_iter().flatten() {
+                shard.address.do_send(KeepWithin);
+            }
         }
         if timeout_changes {
             for shard in self.shards.get().into_iter().flatten() {

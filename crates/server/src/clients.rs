@@ -15,6 +15,8 @@ pub struct Clients {
     cards: Mutex<HashMap<u64, Arc<ClientCard>>>,
     accepted: AtomicU64,
     rejected: AtomicU64,
+    evicted: AtomicU64,
+    slow_closed: AtomicU64,
 }
 
 impl Clients {
@@ -25,6 +27,8 @@ impl Clients {
             cards: Mutex::default(),
             accepted: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
+            evicted: AtomicU64::new(0),
+            slow_closed: AtomicU64::new(0),
         }
     }
 
@@ -82,6 +86,31 @@ impl Clients {
     /// Clients of which a request is held.
     pub fn held(&self) -> u64 {
         self.cards().values().filter(|card| card.is_held.load(Relaxed)).count() as u64
+    }
+
+    /// Bytes that clients hold together.
+    pub fn memory_bytes(&self) -> u64 {
+        self.cards().values().map(|card| card.memory_bytes()).sum()
+    }
+
+    /// Counts clients that were closed for the memory that all hold.
+    pub fn evicted(&self, count: u64) {
+        self.evicted.fetch_add(count, Relaxed);
+    }
+
+    /// Clients that were closed for the memory that all held, since the start.
+    pub fn evicted_total(&self) -> u64 {
+        self.evicted.load(Relaxed)
+    }
+
+    /// Counts clients that were closed for having read too slowly for too long.
+    pub fn slow_closed(&self, count: u64) {
+        self.slow_closed.fetch_add(count, Relaxed);
+    }
+
+    /// Clients that were closed for that, since the start.
+    pub fn slow_closed_total(&self) -> u64 {
+        self.slow_closed.load(Relaxed)
     }
 
     /// Clients since the start.

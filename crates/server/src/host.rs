@@ -18,7 +18,9 @@ use mayfly_command::{
 use mayfly_config::{
     Config, Directive, FsyncPolicy, Level, Loaded, PersistenceConfig, Place, Source, rewrite,
 };
-use mayfly_engine::{Counter, Door, ERROR_CODES, EventClasses, Pauses, SharedEventClasses, ThreadCounters};
+use mayfly_engine::{
+    Counter, Door, ERROR_CODES, EventClasses, Pauses, SharedEventClasses, SharedMemory, ThreadCounters,
+};
 use mayfly_store::UnixMillis;
 use tokio::sync::watch;
 
@@ -107,7 +109,7 @@ impl ServerHost {
         Ok(ServerHost {
             clients: Clients::new(loaded.config.server.connections_max),
             pauses: Pauses::default(),
-            door: Door::default(),
+            door: Door::to(SharedMemory::new(shards)),
             queue: queue(&loaded.config.persistence, shards),
             tls: Tls::default(),
             monitors: Monitors::default(),
@@ -301,6 +303,7 @@ impl Host for ServerHost {
         facts.errors_total -= before.errors_total;
         facts.output_overflows -= before.output_overflows;
         facts.denials = facts.denials.since(before.denials);
+        facts.evicted_clients -= before.evicted_clients;
         for (now, then) in facts.errors_by_code.iter_mut().zip(&before.errors_by_code) {
             now.1 -= then.1;
         }
@@ -406,6 +409,7 @@ impl ServerHost {
                 },
             },
             connections_max: self.config().server.connections_max as u64,
+            memory_bytes_max: self.config().memory.bytes_max,
             memory_policy: self.config().memory.policy.name(),
             connections: self.clients.connected(),
             connections_total: self.clients.accepted(),
@@ -437,7 +441,10 @@ impl ServerHost {
             channels: self.counters.first().map_or([0; 3], |thread| {
                 [&thread.channels, &thread.patterns, &thread.shard_channels].map(Counter::get)
             }),
-            output_overflows: self.total(|thread| thread.output_overflows.get()),
+            client_bytes: cards.iter().map(|card| card.memory_bytes()).sum(),
+            evicted_clients: self.clients.evicted_total(),
+            output_overflows: self.total(|thread| thread.output_overflows.get())
+                + self.clients.slow_closed_total(),
             denials: self.access.denials(),
             errors_by_code: ERROR_CODES
                 .iter()

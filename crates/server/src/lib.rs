@@ -24,6 +24,7 @@
 
 mod access;
 mod changes;
+mod client_memory;
 mod clients;
 mod clock;
 mod config_file;
@@ -142,6 +143,7 @@ pub fn run(loaded: Loaded, set_log_level: SetLogLevel, load_again: LoadAgain) ->
             }
         }
         actix_rt::spawn(sampler::sample(Arc::clone(&host)));
+        actix_rt::spawn(client_memory::watch(Arc::clone(&host)));
         warn_if_open(&host);
         let mut reason = pin!(signals.wait(&host));
         let mut disk = None;
@@ -189,7 +191,7 @@ fn start_shards(
     folder: Option<&SharedFolder>,
     loaded: &UnboundedSender<LoadedShard>,
 ) -> Result<(Vec<Arbiter>, Vec<ShardPeer>), StartError> {
-    let shard_options = settings::shard_options(&host.loaded.config, &host.events, host.counters.len());
+    let shard_options = settings::shard_options(&host.loaded.config, host);
     let mut arbiters = Vec::new();
     let mut peers = Vec::new();
     for id in router.all() {

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use mayfly_config::{Config, MemoryConfig};
-use mayfly_engine::{SessionOptions, ShardOptions, SharedEventClasses, TransactionLimits};
+use mayfly_command::{TtlBounds, TtlRule, TtlRules};
+use mayfly_config::{Config, MemoryConfig, MemoryPolicy, TtlConfig, parse_ttl_rules};
+use mayfly_engine::{MemoryOptions, SessionOptions, ShardOptions, TransactionLimits};
 use mayfly_resp::RequestLimits;
-use mayfly_store::{AccessPolicy, StoreOptions};
+use mayfly_store::{AccessPolicy, EvictionPolicy, StoreOptions};
 
 use crate::host::ServerHost;
 
@@ -53,8 +54,8 @@ pub fn session_options(config: &Config) -> SessionOptions {
     }
 }
 
-/// The limits of one of so many shards. The events are shared by all of them.
-pub fn shard_options(config: &Config, events: &SharedEventClasses, shards: usize) -> ShardOptions {
+/// The limits of one of the shards of a process.
+pub fn shard_options(config: &Config, host: &ServerHost) -> ShardOptions {
     ShardOptions {
         store: StoreOptions {
             databases: config.server.databases as u16,
@@ -64,9 +65,52 @@ pub fn shard_options(config: &Config, events: &SharedEventClasses, shards: usize
         },
         slice_entries_max: config.expiry.slice_entries_max,
         output_bytes_max: config.limits.output_bytes_max,
-        events: events.clone(),
+        events: host.events.clone(),
         is_recording: !config.persistence.dir.is_empty(),
-        tracked_keys_max: config.limits.tracked_keys_max.div_ceil(shards),
+        tracked_keys_max: config.limits.tracked_keys_max.div_ceil(host.counters.len()),
+        memory: MemoryOptions {
+            bytes_max: config.memory.bytes_max,
+            policy: eviction_policy(config.memory.policy),
+            samples: config.memory.samples,
+        },
+        shared_memory: host.door.memory.clone(),
+        ttl_rules: ttl_rules(&config.ttl).map(Arc::new),
+    }
+}
+
+/// The rules for TTLs, if there are any.
+fn ttl_rules(ttl: &TtlConfig) -> Option<TtlRules> {
+    let millis = |seconds: u64| seconds as i64 * 1_000;
+    // They were checked when they were set.
+    let rules = parse_ttl_rules(&ttl.rules).unwrap_or_default().into_iter().map(|rule| TtlRule {
+        pattern: rule.pattern,
+        database: rule.database,
+        bounds: TtlBounds {
+            default_ms: rule.default_seconds.map(millis),
+            max_ms: rule.max_seconds.map(millis),
+            is_required: rule.require,
+            jitter_percent: rule.jitter_percent,
+        },
+    });
+    let for_all = TtlBounds {
+        default_ms: Some(millis(ttl.default_seconds)),
+        max_ms: Some(millis(ttl.max_seconds)),
+        is_required: Some(ttl.require),
+        jitter_percent: Some(ttl.jitter_percent),
+    };
+    Some(TtlRules { rules: rules.collect(), for_all }).filter(|rules| !rules.is_empty())
+}
+
+fn eviction_policy(policy: MemoryPolicy) -> EvictionPolicy {
+    match policy {
+        MemoryPolicy::Noeviction => EvictionPolicy::Noeviction,
+        MemoryPolicy::AllkeysRandom => EvictionPolicy::AllkeysRandom,
+        MemoryPolicy::AllkeysLru => EvictionPolicy::AllkeysLru,
+        MemoryPolicy::AllkeysLfu => EvictionPolicy::AllkeysLfu,
+        MemoryPolicy::VolatileRandom => EvictionPolicy::VolatileRandom,
+        MemoryPolicy::VolatileLru => EvictionPolicy::VolatileLru,
+        MemoryPolicy::VolatileLfu => EvictionPolicy::VolatileLfu,
+        MemoryPolicy::VolatileTtl => EvictionPolicy::VolatileTtl,
     }
 }
 

@@ -49,6 +49,11 @@ pub struct DrainConnections;
 #[rtype(result = "()")]
 pub struct WatchIdleness;
 
+/// The limit of memory has changed: the shard is to look whether it keeps to it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct KeepWithin;
+
 /// A pause may be over: every connection of this thread is to look whether its next request is still held.
 #[derive(Clone, Copy, Message)]
 #[rtype(result = "()")]
@@ -257,6 +262,15 @@ impl Handler<UsersChanged> for ShardActor {
         for connection in self.thread.connections.borrow().values() {
             connection.address.do_send(changed);
         }
+    }
+}
+
+impl Handler<KeepWithin> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, _: KeepWithin, _: &mut Self::Context) {
+        // Whatever it does, it does with the settings that hold.
+        self.thread.with_moment(|_, _| ());
     }
 }
 

@@ -123,7 +123,7 @@ impl Thread {
     pub fn refresh(&self) {
         if self.settings.borrow().generation != self.host.generation() {
             let settings = Settings::now(&self.host);
-            let options = shard_options(&settings.config, &self.host.events, self.host.counters.len());
+            let options = shard_options(&settings.config, &self.host);
             *self.settings.borrow_mut() = settings;
             self.shard.borrow_mut().set_options(options);
         }

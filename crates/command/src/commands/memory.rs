@@ -126,6 +126,7 @@ fn stats(context: &mut DataContext<'_>, _: Words<'_>) -> Outcome {
         ("startup.allocated", 0),
         ("replication.backlog", 0),
         ("clients.slaves", 0),
+        ("clients.normal", facts.client_bytes),
         ("cluster.links", 0),
         ("aof.buffer", 0),
         ("lua.caches", 0),
@@ -155,7 +156,7 @@ fn stats(context: &mut DataContext<'_>, _: Words<'_>) -> Outcome {
 
 /// What all shards account for.
 fn used_bytes(context: &mut DataContext<'_>) -> u64 {
-    context.data.keyspaces().map(|keyspace| keyspace.bytes() as u64).sum()
+    context.data.keyspaces().map(|keyspace| keyspace.used_bytes() as u64).sum()
 }
 
 fn help(context: &mut SessionContext<'_>, _: Words<'_>) -> Outcome {
@@ -200,7 +201,7 @@ mod tests {
             ("MEMORY STATS now", "(error) ERR wrong number of arguments for 'memory|stats' command"),
         ]);
         let stats = fixture.run("MEMORY STATS");
-        assert!(stats.contains("\"keys.count\"\n22) (integer) 1\n"), "{stats}");
+        assert!(stats.contains("\"keys.count\"\n24) (integer) 1\n"), "{stats}");
     }
 
     #[test]

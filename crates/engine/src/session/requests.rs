@@ -13,6 +13,7 @@ use super::conversation::{is_queued, is_subscribing};
 use super::{Batches, Rooms, Session, Surroundings};
 use crate::batch::{Batch, Call, CallKind, process_lane};
 use crate::counters::ThreadCounters;
+use crate::memory::OUT_OF_MEMORY;
 use crate::meter::Meter;
 use crate::observers::WatchFlag;
 use crate::pauses::is_writing;
@@ -58,6 +59,9 @@ impl Session {
     ) {
         let words = Words::new(buffer, self.decoder.words());
         if self.transaction.is_some() && is_queued(command) {
+            if command.spec.flags.has(Flags::DENYOOM) && surroundings.door.memory.is_full() {
+                return self.refuse_request(buffer, OUT_OF_MEMORY, surroundings.counters);
+            }
             return self.queue(command, buffer, surroundings.counters);
         }
         if self.client.reply_mode != ReplyMode::On && is_subscribing(command) {

@@ -110,7 +110,19 @@ pub const METRICS: &[Metric] = &[
     Metric {
         name: "mayfly_connections_overflowed_total",
         help: "Client connections closed because they did not read their replies.",
-        source: Source::ProcessCounter(|host| host.total(|thread| thread.output_overflows.get())),
+        source: Source::ProcessCounter(|host| {
+            host.total(|thread| thread.output_overflows.get()) + host.clients.slow_closed_total()
+        }),
+    },
+    Metric {
+        name: "mayfly_connections_evicted_total",
+        help: "Client connections closed for the memory that all of them held together.",
+        source: Source::ProcessCounter(|host| host.clients.evicted_total()),
+    },
+    Metric {
+        name: "mayfly_connections_held_bytes",
+        help: "Bytes of requests not carried out and of replies not sent that connections hold.",
+        source: Source::ProcessGauge(|host| host.clients.memory_bytes() as f64),
     },
     Metric {
         name: "mayfly_connection_pauses_total",
@@ -173,6 +185,11 @@ pub const METRICS: &[Metric] = &[
         source: Source::ProcessCounter(|host| host.access.denials().channels),
     },
     Metric {
+        name: "mayfly_memory_limit_bytes",
+        help: "Bytes that the data of all shards may use; 0 without a limit.",
+        source: Source::ProcessGauge(|host| host.config().memory.bytes_max as f64),
+    },
+    Metric {
         name: "mayfly_shard_keys",
         help: "Keys held.",
         source: Source::ShardGauge(|sample| sample.gauges.keys as f64),
@@ -186,6 +203,11 @@ pub const METRICS: &[Metric] = &[
         name: "mayfly_shard_held_bytes",
         help: "Bytes held by keys and values, by the shard's own accounting.",
         source: Source::ShardGauge(|sample| sample.gauges.bytes as f64),
+    },
+    Metric {
+        name: "mayfly_shard_used_bytes",
+        help: "Of the bytes held those that maxmemory counts: the rest is room for the next entries.",
+        source: Source::ShardGauge(|sample| sample.gauges.used_bytes as f64),
     },
     Metric {
         name: "mayfly_shard_expiry_backlog_keys",
@@ -231,6 +253,11 @@ pub const METRICS: &[Metric] = &[
         name: "mayfly_shard_expired_keys_total",
         help: "Keys removed because their time had come, by the timer wheel or by an access before it.",
         source: Source::ShardCounter(|sample| sample.expired_on_access, Some(("reason", "access"))),
+    },
+    Metric {
+        name: "mayfly_shard_evicted_keys_total",
+        help: "Keys removed because memory was used up.",
+        source: Source::ShardCounter(|sample| sample.evicted, None),
     },
     Metric {
         name: "mayfly_shard_expiry_lag_seconds",

@@ -24,6 +24,8 @@ pub struct ShardSample {
     pub expired_by_wheel: u64,
     /// Keys removed by an access, since the start.
     pub expired_on_access: u64,
+    /// Keys evicted, since the start.
+    pub evicted: u64,
     /// Lags in milliseconds with their counts, since the sample before.
     pub lags: Vec<(u64, u64)>,
     /// What falls due within each of [`HORIZONS`].
@@ -46,6 +48,7 @@ impl ShardSample {
             misses: stats.misses,
             expired_by_wheel: stats.expired_by_wheel,
             expired_on_access: stats.expired_on_access,
+            evicted: stats.evicted,
             lags,
             forecasts,
         })

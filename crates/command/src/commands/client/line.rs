@@ -38,7 +38,7 @@ pub fn line(card: &ClientCard, now: UnixMillis, running: Option<&str>) -> String
         database = card.database.load(Relaxed),
         queued = card.queued.load(Relaxed),
         watched = card.watched_keys.load(Relaxed),
-        memory = input_waiting + output_waiting + queued_bytes,
+        memory = card.memory_bytes(),
         events = if output_waiting > 0 { "rw" } else { "r" },
         user = String::from_utf8_lossy(&names.user),
         redirect = card.redirect.load(Relaxed),

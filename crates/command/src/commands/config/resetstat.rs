@@ -27,6 +27,7 @@ fn run(context: &mut DataContext<'_>, _: Words<'_>) -> Outcome {
         sums.misses += stats.misses;
         sums.expired_by_wheel += stats.expired_by_wheel;
         sums.expired_on_access += stats.expired_on_access;
+        sums.evicted += stats.evicted;
     }
     context.host.reset_statistics(sums);
     context.reply.ok();

@@ -7,8 +7,10 @@ use crate::host::ShardFacts;
 /// Sums over all shards.
 pub(super) struct Totals {
     pub used_bytes: usize,
+    pub held_bytes: usize,
     pub expired_by_wheel: u64,
     pub expired_on_access: u64,
+    pub evicted: u64,
     pub backlog: usize,
     pub hits: u64,
     pub misses: u64,
@@ -27,8 +29,10 @@ impl Totals {
     pub fn new(databases: u16) -> Self {
         Totals {
             used_bytes: 0,
+            held_bytes: 0,
             expired_by_wheel: 0,
             expired_on_access: 0,
+            evicted: 0,
             backlog: 0,
             hits: 0,
             misses: 0,
@@ -40,9 +44,11 @@ impl Totals {
     pub fn add(&mut self, keyspace: &Keyspace, now: UnixMillis) {
         self.backlog += keyspace.backlog(now);
         let stats = keyspace.stats();
-        self.used_bytes += keyspace.bytes();
+        self.used_bytes += keyspace.used_bytes();
+        self.held_bytes += keyspace.bytes();
         self.expired_by_wheel += stats.expired_by_wheel;
         self.expired_on_access += stats.expired_on_access;
+        self.evicted += stats.evicted;
         self.hits += stats.hits;
         self.misses += stats.misses;
         for (totals, index) in self.databases.iter_mut().zip(0..keyspace.databases()) {
@@ -54,6 +60,7 @@ impl Totals {
     pub fn subtract(&mut self, before: ShardFacts) {
         self.expired_by_wheel -= before.expired_by_wheel;
         self.expired_on_access -= before.expired_on_access;
+        self.evicted -= before.evicted;
         self.hits -= before.hits;
         self.misses -= before.misses;
     }

@@ -1,7 +1,7 @@
 //! `INFO [section [section ...]]`
 //!
 //! Fields bear Redis' names, since exporters, dashboards and client libraries read them. A field whose figure is
-//! not known is left out; one about what Mayfly does not have (replicas, eviction, files) is zero.
+//! not known is left out; one about what Mayfly does not have (replicas, files) is zero.
 
 mod keyspace;
 mod sections;

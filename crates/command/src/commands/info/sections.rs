@@ -124,13 +124,16 @@ fn memory(facts: &Facts, text: &mut String) {
     zeros(text, &["used_memory_overhead", "used_memory_startup"]);
     field(text, "used_memory_dataset", used);
     field(text, "used_memory_dataset_perc", "100.00%");
+    // Room in memory that is shared by many entries, of which the next ones make use.
+    field(text, "mayfly_vacant_bytes", facts.totals.held_bytes as u64 - used);
     bytes(text, "total_system_memory", host.machine_bytes);
     bytes(text, "used_memory_lua", 0);
     bytes(text, "used_memory_scripts", 0);
     field(text, "number_of_cached_scripts", 0);
-    bytes(text, "maxmemory", 0);
+    bytes(text, "maxmemory", host.memory_bytes_max);
     field(text, "maxmemory_policy", host.memory_policy);
     field(text, "mem_fragmentation_ratio", format_args!("{:.2}", ratio(host.resident_bytes, used)));
+    field(text, "mem_clients_normal", host.client_bytes);
     field(text, "mem_allocator", "mimalloc");
     field(text, "mem_fragmentation_bytes", i128::from(host.resident_bytes) - i128::from(used));
     zeros(
@@ -189,7 +192,9 @@ fn stats(facts: &Facts, text: &mut String) {
     field(text, "mayfly_expired_on_access", totals.expired_on_access);
     field(text, "mayfly_expiry_backlog", totals.backlog);
     field(text, "expired_stale_perc", "0.00");
-    zeros(text, &["expired_time_cap_reached_count", "evicted_keys", "evicted_clients"]);
+    field(text, "expired_time_cap_reached_count", 0);
+    field(text, "evicted_keys", totals.evicted);
+    field(text, "evicted_clients", host.evicted_clients);
     field(text, "keyspace_hits", totals.hits);
     field(text, "keyspace_misses", totals.misses);
     zeros(
