@@ -26,6 +26,8 @@ sys.path.append(str(pathlib.Path(__file__).parents[2] / "crates/rdb/tests/files"
 from make import fill  # noqa: E402: one key of every encoding
 
 DATABASES = (0, 1, 5)
+# How long a reply about a hundred thousand hashes may take.
+PATIENCE_SECONDS = 120
 SEED = int(os.environ.get("TRANSFER_SEED", random.randrange(2**32)))
 # How a server is told to write hashes.
 SETTINGS = {
@@ -266,7 +268,7 @@ class RoundTrip(Case):
         real = self.start(servers()[1], load=path)
         self.assertTrue(real.version.startswith("8.2."), real.version)
         self.assert_holds(expected, real.connect)
-        with real.connect() as client:
+        with real.connect(socket_timeout=PATIENCE_SECONDS) as client:
             client.save()
         saved = real.directory / "dump.rdb"
         succeeds("import", saved, "--to", f"127.0.0.1:{back.port}")
@@ -287,12 +289,13 @@ class RoundTrip(Case):
         """Of each key a digest of its fields, and the deadline: of seconds to years, or -1 for none."""
         expected, base = {}, int(time.time() * 1_000)
         for database in DATABASES:
-            with redis.Redis(port=server.port, db=database) as client:
+            with redis.Redis(port=server.port, db=database, socket_timeout=PATIENCE_SECONDS) as client:
                 pipeline = client.pipeline(transaction=False)
                 for number in range(self.KEYS // len(DATABASES) + 1):
                     key = b"%d:" % number + self.dice.randbytes(self.dice.randrange(40))
-                    count = self.dice.randrange(1, 51)
-                    fields = {random_word(self.dice): self.dice.randbytes(self.dice.randrange(60)) for _ in range(count)}
+                    names = (self.dice.randbytes(self.dice.randrange(20)) for _ in range(self.dice.randrange(50)))
+                    fields = {name: self.dice.randbytes(self.dice.randrange(60)) for name in names}
+                    fields[random_word(self.dice)] = random_word(self.dice)
                     deadline = -1
                     if self.dice.randrange(4):
                         # From five seconds to ten years, each magnitude as likely as the others.
@@ -327,7 +330,7 @@ def digests(connect) -> dict[tuple[int, bytes], tuple[bytes, int]]:
     """As `contents`, for so many that they are not to be held."""
     found = {}
     for database in DATABASES:
-        with connect(db=database) as client:
+        with connect(db=database, socket_timeout=PATIENCE_SECONDS) as client:
             keys = list(set(client.scan_iter(count=1_000)))
             for start in range(0, len(keys), 1_000):
                 with client.pipeline(transaction=False) as pipeline:
