@@ -7,6 +7,7 @@
 
 pub mod comparison;
 pub mod connections;
+pub mod eviction;
 pub mod growth;
 pub mod idle;
 pub mod lag;
