@@ -40,8 +40,8 @@ use fastrand::Rng;
 use serde_json::{Map, Value, json};
 
 use questions::{
-    Common, connections, durability, growth, idle, lag, large, memory, scaling, snapshot, storm, throughput,
-    tuning,
+    Common, connections, durability, eviction, growth, idle, lag, large, memory, scaling, snapshot, storm,
+    throughput, tuning,
 };
 
 /// Runs Mayfly and its peers side by side under the same load and prints the ratios.
@@ -70,6 +70,8 @@ enum Question {
     Growth(growth::Options),
     /// What a light client feels while a hash of very many fields is removed.
     Large(large::Options),
+    /// Memory and hits of a cache at maxmemory, by policy.
+    Eviction(eviction::Options),
     /// What an idle connection costs.
     Connections(connections::Options),
     /// What an idle server with many keys uses.
@@ -128,6 +130,7 @@ fn ask(question: &Question, common: &mut Common, random: &mut Rng, record: &mut 
         Question::Storm(options) => record.add("storm", storm::run(common, options)?),
         Question::Growth(options) => record.add("growth", growth::run(common, options)?),
         Question::Large(options) => record.add("large", large::run(common, options)?),
+        Question::Eviction(options) => record.add("eviction", eviction::run(common, options, random)?),
         Question::Connections(options) => record.add("connections", connections::run(common, options)?),
         Question::Idle(options) => record.add("idle", idle::run(common, options)?),
         Question::Durability(options) => record.add("durability", durability::run(common, options, random)?),
@@ -156,6 +159,7 @@ fn everything(
     record.add("large", large::run(common, &defaults())?)?;
     record.add("durability", durability::run(common, &defaults(), random)?)?;
     add_snapshot(common, &defaults(), random, record)?;
+    record.add("eviction", eviction::run(common, &defaults(), random)?)?;
     record.add("scaling", scaling::run(common, &defaults(), slices, random)?)
 }
 

@@ -8,6 +8,7 @@
 pub mod comparison;
 pub mod connections;
 pub mod durability;
+pub mod eviction;
 pub mod growth;
 pub mod idle;
 pub mod lag;
