@@ -18,6 +18,7 @@ mod durability;
 mod hang_up;
 mod info;
 mod limits;
+mod loading;
 mod metrics;
 mod monitor;
 mod pipelines;

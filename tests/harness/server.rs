@@ -63,7 +63,15 @@ impl Launch {
     }
 
     /// Starts it and waits until it is ready.
-    pub fn start(mut self) -> Server {
+    pub fn start(self) -> Server {
+        let mut server = self.begin();
+        server.log.wait_for("mayfly_server: ready");
+        server.metrics_address = server.log.address_after("serving /metrics");
+        server
+    }
+
+    /// Starts it and waits until it listens; it may be loading.
+    pub fn begin(mut self) -> Server {
         self.command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = self.command.spawn().expect("the binary can be run");
         let log = Log::default();
@@ -82,9 +90,8 @@ impl Launch {
             log,
             _files: Files(self.files),
         };
-        server.log.wait_for("mayfly_server: ready");
+        server.log.wait_for("listening for clients");
         server.address = server.log.address_after("listening for clients").expect("it listens");
-        server.metrics_address = server.log.address_after("serving /metrics");
         server
     }
 
