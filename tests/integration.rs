@@ -24,6 +24,7 @@ mod hang_up;
 mod info;
 mod large_changes;
 mod limits;
+mod loading;
 mod metrics;
 mod monitor;
 mod pipelines;

@@ -96,13 +96,30 @@ impl Launch {
 
     /// Starts it and waits until it is ready.
     pub fn start(self) -> Server {
-        let mut server = self.start_without_port();
+        let mut server = self.begin();
+        server.log.wait_for("mayfly_server: ready");
+        server.metrics_address = server.log.address_after("serving /metrics");
+        server
+    }
+
+    /// Starts one that listens at no port for clients that speak no TLS, and waits until it is ready; its address says
+    /// nothing.
+    pub fn start_without_port(self) -> Server {
+        let mut server = self.spawn();
+        server.log.wait_for("mayfly_server: ready");
+        server.metrics_address = server.log.address_after("serving /metrics");
+        server
+    }
+
+    /// Starts it and waits until it listens; it may be loading.
+    pub fn begin(self) -> Server {
+        let mut server = self.spawn();
+        server.log.wait_for("listening for clients");
         server.address = server.log.address_after("listening for clients").expect("it listens");
         server
     }
 
-    /// Starts one that listens at no port for clients that speak no TLS; its address says nothing.
-    pub fn start_without_port(mut self) -> Server {
+    fn spawn(mut self) -> Server {
         let stdin = self.passed.pop_front().map_or_else(Stdio::null, Stdio::from);
         let stdout = self.passed.pop_front().map_or_else(Stdio::null, Stdio::from);
         self.command.stdin(stdin).stdout(stdout).stderr(Stdio::piped());
@@ -116,16 +133,13 @@ impl Launch {
             }
             writer.end();
         });
-        let mut server = Server {
+        Server {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             metrics_address: None,
             child,
             log,
             _files: Files(self.files),
-        };
-        server.log.wait_for("mayfly_server: ready");
-        server.metrics_address = server.log.address_after("serving /metrics");
-        server
+        }
     }
 
     /// Runs it to its end, for what ends by itself.

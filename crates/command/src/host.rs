@@ -3,6 +3,7 @@
 //! The server implements it; the simulator and the tests have their own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use mayfly_acl::{Access, Denials};
 use mayfly_store::UnixMillis;
@@ -262,10 +263,61 @@ pub struct PersistenceFacts {
     pub scheduled: Option<SnapshotKind>,
     /// Changes behind the beginning of the last snapshot; not counted without a folder.
     pub changes_since_save: u64,
-    /// The last snapshot failed.
-    pub has_save_failed: bool,
+    /// How long the one under way has taken, once it has begun.
+    pub running_for: Option<Duration>,
+    /// Snapshots for their own sake.
+    pub saves: SnapshotFacts,
+    /// Snapshots for the log.
+    pub rewrites: SnapshotFacts,
+    /// Bytes of the log behind the last snapshot.
+    pub log_bytes: u64,
+    /// Bytes of the last snapshot.
+    pub snapshot_bytes: u64,
+    /// Bytes that wait for the disk.
+    pub waiting_bytes: u64,
+    /// A sync is under way.
+    pub is_syncing: bool,
+    /// Times that clients were read no further since too much waited for the disk.
+    pub delays: u64,
+    /// The start.
+    pub load: LoadFacts,
     /// When the last one was finished, in Unix seconds; before the first, when the process started.
     pub last_save_seconds: i64,
+}
+
+/// What `INFO` says about the snapshots of one kind.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct SnapshotFacts {
+    /// Those that were finished.
+    pub done: u64,
+    /// Those that failed.
+    pub failed: u64,
+    /// Those that failed since one was finished.
+    pub failed_in_a_row: u64,
+    /// How long the last one took.
+    pub last: Option<Duration>,
+}
+
+/// What `INFO` says about what is loaded, or was, at the start.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct LoadFacts {
+    /// When it began, Unix seconds.
+    pub began_seconds: u64,
+    /// Bytes of the files.
+    pub total_bytes: u64,
+    /// Of these, what is read.
+    pub loaded_bytes: u64,
+    /// Keys that are loaded.
+    pub keys: u64,
+    /// Keys that were dropped, since their deadline was past.
+    pub expired: u64,
+}
+
+impl LoadFacts {
+    /// How much of it is read.
+    pub fn loaded_percent(&self) -> f64 {
+        if self.total_bytes == 0 { 100.0 } else { 100.0 * self.loaded_bytes as f64 / self.total_bytes as f64 }
+    }
 }
 
 impl HostFacts {

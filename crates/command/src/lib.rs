@@ -43,8 +43,8 @@ pub use client::{Awaited, ClientCard, ClientState, ReplyMode};
 pub use context::{Data, DataContext, SessionContext, Shards};
 pub use error::{CommandError, Outcome};
 pub use host::{
-    Begun, CommandFacts, Host, HostFacts, NO_ACL_FILE, Pause, PersistenceFacts, ShardFacts, SnapshotKind,
-    SnapshotRefusal,
+    Begun, CommandFacts, Host, HostFacts, LoadFacts, NO_ACL_FILE, Pause, PersistenceFacts, ShardFacts,
+    SnapshotFacts, SnapshotKind, SnapshotRefusal,
 };
 pub use recorder::Recorder;
 pub use routing::{Router, ShardId};

@@ -1,8 +1,8 @@
 //! A data folder: what counts in it, and how that changes.
 
-use crate::disk::{Disk, remove_if_there};
+use crate::disk::{Disk, DiskFile, remove_if_there};
 use crate::error::{LoadError, Tried, Trouble};
-use crate::log::{LogReader, LogStart, LogWriter};
+use crate::log::{LogReader, LogStart, LogWriter, numbers};
 use crate::manifest::Manifest;
 use crate::names::{LOCK, MANIFEST, MANIFEST_COPY, Name};
 use crate::snapshot::{Part, SnapshotReader};
@@ -75,6 +75,16 @@ impl<D: Disk> Folder<D> {
     /// Reads the log that is replayed over the snapshot.
     pub fn read_log(&self) -> Result<LogReader<D>, LoadError> {
         LogReader::open(&self.disk, self.manifest.log)
+    }
+
+    /// Bytes of all files that count: of the snapshot and the log.
+    pub fn bytes(&self) -> Result<u64, Trouble> {
+        let mut bytes: u64 = self.manifest.snapshot.iter().map(|part| part.bytes).sum();
+        for number in numbers(&self.disk, self.manifest.log)? {
+            let name = Name::Log(number).to_string();
+            bytes += self.disk.open(&name).and_then(|file| file.length()).tried("read", &name)?;
+        }
+        Ok(bytes)
     }
 
     /// The names of files of ours that do not count: of snapshots that were not finished, and what they replaced.

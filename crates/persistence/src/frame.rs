@@ -21,7 +21,7 @@
 /// Bytes of a file before its first record.
 pub(crate) const FILE_HEADER_BYTES: usize = 32;
 /// Bytes of a record before its body.
-pub(crate) const FRAME_HEADER_BYTES: usize = 20;
+pub const FRAME_HEADER_BYTES: usize = 20;
 /// How long the body of a record may be: its length has four bytes.
 pub const RECORD_BYTES_MAX: usize = u32::MAX as usize;
 /// The version of the layout of files; the layout of a body has its own.

@@ -55,7 +55,7 @@ pub use disk::{Disk, DiskFile, RealDisk};
 pub use effect::{Effect, Effects, Record, RecordError, is_continued, set_continued};
 pub use error::{Damage, LoadError, Trouble};
 pub use folder::Folder;
-pub use frame::RECORD_BYTES_MAX;
+pub use frame::{FRAME_HEADER_BYTES, RECORD_BYTES_MAX};
 pub use journal::Journal;
 pub use log::{AppendError, Entry, Health, LogEnd, LogOptions, LogReader, LogStart, LogWriter, Torn};
 pub use manifest::Manifest;

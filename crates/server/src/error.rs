@@ -68,6 +68,9 @@ pub enum StartError {
         /// What helps.
         advice: String,
     },
+    /// It ran, and has ended without bringing all changes to the disk.
+    #[error("stopped, and the last changes are not on the disk; the log says why")]
+    Unsynced,
     /// The runtime took no socket.
     #[error("cannot wait on a socket: {0}")]
     Runtime(#[source] io::Error),

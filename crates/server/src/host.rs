@@ -9,6 +9,7 @@ use std::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release},
 };
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
 
 use mayfly_acl::{Access, Users};
 use mayfly_command::{
@@ -395,19 +396,7 @@ impl ServerHost {
             },
             executable: std::env::current_exe().map_or(String::new(), |path| path.display().to_string()),
             uptime_seconds: self.clock.uptime().as_secs(),
-            persistence: PersistenceFacts {
-                is_enabled: self.queue.is_some(),
-                is_loading: self.door.is_loading(),
-                is_sick: self.door.refuses_writes(),
-                running: self.queue.as_ref().and_then(|queue| queue.snapshots.running()),
-                scheduled: self.queue.as_ref().and_then(|queue| queue.snapshots.scheduled()),
-                changes_since_save: self.changes_since_save(),
-                has_save_failed: self.queue.as_ref().is_some_and(|queue| queue.has_save_failed.load(Relaxed)),
-                last_save_seconds: match &self.queue {
-                    Some(queue) => queue.last_save_seconds.load(Relaxed).max(self.started_seconds),
-                    None => self.started_seconds,
-                },
-            },
+            persistence: self.persistence_facts(),
             connections_max: self.config().server.connections_max as u64,
             memory_bytes_max: self.config().memory.bytes_max,
             memory_policy: self.config().memory.policy.name(),
@@ -452,6 +441,35 @@ impl ServerHost {
                 .map(|(index, code)| (*code, self.total(|thread| thread.errors_by_code[index].get())))
                 .collect(),
             commands: self.command_facts(),
+        }
+    }
+
+    fn persistence_facts(&self) -> PersistenceFacts {
+        let Some(queue) = &self.queue else {
+            return PersistenceFacts {
+                last_save_seconds: self.started_seconds,
+                ..PersistenceFacts::default()
+            };
+        };
+        let measures = &queue.measures;
+        let began = measures.snapshot_began_nanos.get();
+        PersistenceFacts {
+            is_enabled: true,
+            is_loading: self.door.is_loading(),
+            is_sick: self.door.refuses_writes(),
+            running: queue.snapshots.running(),
+            scheduled: queue.snapshots.scheduled(),
+            running_for: (began > 0).then(|| Duration::from_nanos(self.clock.nanos().saturating_sub(began))),
+            changes_since_save: self.changes_since_save(),
+            saves: measures.snapshots(SnapshotKind::Save),
+            rewrites: measures.snapshots(SnapshotKind::Rewrite),
+            log_bytes: measures.log_bytes.get(),
+            snapshot_bytes: measures.snapshot_bytes.get(),
+            waiting_bytes: queue.waiting_bytes() + measures.unsynced_bytes.get(),
+            is_syncing: measures.is_syncing.load(Relaxed),
+            delays: queue.delays(),
+            load: measures.load.facts(),
+            last_save_seconds: queue.last_save_seconds.load(Relaxed).max(self.started_seconds),
         }
     }
 

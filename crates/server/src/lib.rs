@@ -163,10 +163,7 @@ pub fn run(loaded: Loaded, set_log_level: SetLogLevel, load_again: LoadAgain) ->
         tracing::info!(version = MAYFLY_VERSION, shards, config = %host.loaded.source, "ready");
         let reason = reason.await;
         shutdown::shut_down(reason, &host, accepting, &peers, arbiters).await;
-        if let Some(disk) = disk {
-            disk.finish();
-        }
-        Ok(())
+        disk.map_or(Ok(()), durability::DiskThread::finish)
     })
 }
 

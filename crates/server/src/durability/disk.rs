@@ -15,6 +15,7 @@ use mayfly_persistence::{
 use super::growth::Growth;
 use super::queue::Order;
 use super::{Queue, snapshots};
+use crate::error::StartError;
 use crate::host::ServerHost;
 use crate::inbox::ShardPeer;
 use crate::shard::{AskForSnapshot, TakeSnapshot};
@@ -32,7 +33,8 @@ const RETRY: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct DiskThread {
     queue: Arc<Queue>,
-    thread: JoinHandle<()>,
+    /// Whether everything is on the disk.
+    thread: JoinHandle<bool>,
 }
 
 impl DiskThread {
@@ -70,10 +72,18 @@ impl DiskThread {
     }
 
     /// Has it bring what was handed over to the disk, and end.
-    pub fn finish(self) {
+    ///
+    /// # Errors
+    /// Changes that clients were told of are not on the disk.
+    pub fn finish(self) -> Result<(), StartError> {
         self.queue.end();
-        if self.thread.join().is_err() {
-            tracing::error!("the disk's thread ended with a panic");
+        match self.thread.join() {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(StartError::Unsynced),
+            Err(_) => {
+                tracing::error!("the disk's thread ended with a panic");
+                Err(StartError::Unsynced)
+            }
         }
     }
 }
@@ -91,7 +101,7 @@ struct Disk {
     /// When the oldest record that is not synced came, in nanoseconds of the clock.
     oldest_nanos: Option<u64>,
     is_sick: bool,
-    /// A change could not be kept, at the end of the process.
+    /// A change is not in the log, and never will be.
     has_lost: bool,
     saving: Option<Saving>,
     growth: Growth,
@@ -112,7 +122,9 @@ struct Saving {
 }
 
 impl Disk {
-    fn run(mut self) {
+    /// Works until there is nothing more; whether everything is on the disk then.
+    fn run(mut self) -> bool {
+        self.measure();
         let gather = if self.policy == FsyncPolicy::Always { Duration::ZERO } else { GATHER };
         let (mut bodies, mut orders) = (Vec::new(), Vec::new());
         while self.queue.take(&mut bodies, &mut orders, self.patience(), gather) {
@@ -125,6 +137,7 @@ impl Disk {
                 self.oldest_nanos.get_or_insert(self.host.clock.nanos());
             }
             self.round();
+            self.measure();
             // Behind the records that came before them: a snapshot may know of no record that the log lacks.
             for order in orders.drain(..) {
                 self.follow(order);
@@ -134,7 +147,16 @@ impl Disk {
                 let _ = self.host.begin_snapshot(kind, false);
             }
         }
-        self.end();
+        self.end()
+    }
+
+    /// Says what there is.
+    fn measure(&self) {
+        let measures = &self.queue.measures;
+        measures.log_bytes.set(self.growth.log(self.log.appended_bytes()));
+        measures.snapshot_bytes.set(self.growth.snapshot());
+        measures.unsynced_bytes.set(self.log.unsynced_bytes() as u64);
+        measures.records.set(self.log.next_sequence() - 1 - self.before);
     }
 
     /// The snapshot that is to begin by itself.
@@ -176,13 +198,13 @@ impl Disk {
                 saving.writer.abandon();
             }
             self.growth.failed(self.log.appended_bytes(), self.host.clock.nanos());
-            self.queue.has_save_failed.store(true, Relaxed);
             snapshots::conclude(&self.host, &self.queue, false);
         }
     }
 
     fn begin_snapshot(&mut self, swaps: u64) -> Result<(), Trouble> {
         let began_nanos = self.host.clock.nanos();
+        self.queue.measures.snapshot_began_nanos.set(began_nanos);
         let changes = self.host.changes();
         let rotated = self.log.rotate();
         // It synced what was there.
@@ -221,11 +243,11 @@ impl Disk {
         self.sync();
         committed?;
         self.growth.saved(saving.appended_bytes, part.bytes, self.host.clock.nanos());
+        self.measure();
         self.queue.changes_saved.store(saving.changes, Relaxed);
         let took_ms = (self.host.clock.nanos() - saving.began_nanos) / 1_000_000;
         tracing::info!(generation, bytes = part.bytes, took_ms, "a snapshot is on the disk");
         self.queue.last_save_seconds.store(self.host.clock.now().0 / 1_000, Relaxed);
-        self.queue.has_save_failed.store(false, Relaxed);
         snapshots::conclude(&self.host, &self.queue, true);
         Ok(())
     }
@@ -266,7 +288,17 @@ impl Disk {
     }
 
     fn sync(&mut self) -> bool {
+        let measures = &self.queue.measures;
+        let has_work = self.log.unsynced_bytes() > 0;
+        let start = self.host.clock.nanos();
+        measures.is_syncing.store(true, Relaxed);
         let result = self.log.sync();
+        measures.is_syncing.store(false, Relaxed);
+        match &result {
+            Ok(_) if has_work => measures.sync_nanos.record(self.host.clock.nanos() - start),
+            Ok(_) => {}
+            Err(_) => measures.sync_failures.add(1),
+        }
         if let Ok(sequence) = result {
             self.oldest_nanos = None;
             self.queue.has_synced(sequence - self.before, &self.shards);
@@ -313,12 +345,16 @@ impl Disk {
         Some(SYNC_AFTER.saturating_sub(age))
     }
 
-    fn end(mut self) {
+    fn end(mut self) -> bool {
         match self.log.sync() {
-            Ok(_) => tracing::info!(bytes = self.log.appended_bytes(), "all changes are on the disk"),
+            Ok(_) => {
+                tracing::info!(bytes = self.log.appended_bytes(), "all changes are on the disk");
+                !self.has_lost
+            }
             Err(trouble) => {
                 let bytes = self.log.unsynced_bytes();
                 tracing::error!(%trouble, bytes, "the last changes are not on the disk");
+                bytes == 0 && !self.has_lost
             }
         }
     }

@@ -51,6 +51,11 @@ impl Growth {
         self.loaded + appended - self.appended_before
     }
 
+    /// Bytes of the last snapshot.
+    pub fn snapshot(&self) -> u64 {
+        self.snapshot
+    }
+
     /// Whether the log has grown enough. A snapshot that has failed is tried again when it is twice as long.
     pub fn is_enough(&self, appended: u64, config: &PersistenceConfig) -> bool {
         let (log, percent) = (self.log(appended), config.log_growth_percent);

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed, Ord
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::measures::Measures;
 use super::snapshots::Snapshots;
 use crate::inbox::ShardPeer;
 use crate::shard::Resume;
@@ -44,12 +45,14 @@ pub struct Queue {
     is_sick: AtomicBool,
     /// Which snapshots are asked for or under way.
     pub snapshots: Snapshots,
-    /// The last snapshot failed.
-    pub has_save_failed: AtomicBool,
     /// When the last one was finished, or the process was started; Unix seconds.
     pub last_save_seconds: AtomicI64,
     /// Changes that the last snapshot has, of all that this process has recorded.
     pub changes_saved: AtomicU64,
+    /// What is measured on the way.
+    pub measures: Measures,
+    /// Times that it became full.
+    delays: AtomicU64,
     bytes_max: usize,
     /// Of each shard, whether it holds something back.
     holding: Vec<AtomicBool>,
@@ -83,9 +86,10 @@ impl Queue {
             is_full: AtomicBool::new(false),
             is_sick: AtomicBool::new(false),
             snapshots: Snapshots::default(),
-            has_save_failed: AtomicBool::new(false),
             last_save_seconds: AtomicI64::new(0),
             changes_saved: AtomicU64::new(0),
+            measures: Measures::new(shards),
+            delays: AtomicU64::new(0),
             bytes_max,
             holding: (0..shards).map(|_| AtomicBool::new(false)).collect(),
         }
@@ -101,8 +105,8 @@ impl Queue {
             waiting.handed += 1;
         }
         let number = waiting.handed;
-        if waiting.bytes > self.bytes_max {
-            self.is_full.store(true, Relaxed);
+        if waiting.bytes > self.bytes_max && !self.is_full.swap(true, Relaxed) {
+            self.delays.fetch_add(1, Relaxed);
         }
         let rings = waiting.is_asleep && (was_idle || waiting.bytes > GATHER_BYTES_MAX);
         drop(waiting);
@@ -126,6 +130,16 @@ impl Queue {
     /// Whether shards may make more slices.
     pub fn has_room_for_slices(&self) -> bool {
         self.lock().slices_bytes < SLICES_BYTES_MAX
+    }
+
+    /// Bytes of records that the log has not taken.
+    pub fn waiting_bytes(&self) -> u64 {
+        self.lock().bytes as u64
+    }
+
+    /// Times that clients were read no further since too much waited.
+    pub fn delays(&self) -> u64 {
+        self.delays.load(Relaxed)
     }
 
     /// The number of the record that was handed over last.

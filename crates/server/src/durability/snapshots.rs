@@ -104,8 +104,10 @@ impl Snapshots {
     }
 }
 
-/// A snapshot is over: answers who waited for it, and begins the next one.
+/// A snapshot is over: notes that, answers who waited for it, and begins the next one.
 pub fn conclude(host: &ServerHost, queue: &Queue, has_succeeded: bool) {
+    let kind = queue.snapshots.running().unwrap_or(SnapshotKind::Save);
+    queue.measures.snapshot_ended(kind, has_succeeded, host.clock.nanos());
     let (waiters, goes_on) = queue.snapshots.end();
     for Waiter { client, awaited } in waiters {
         match (awaited, has_succeeded) {

@@ -56,6 +56,7 @@ impl Exporter {
             Source::ShardLag => Some(Histogram::new(name, help, "shard", super::LAG_SECONDS)),
             Source::ThreadHistogram(_, _, bounds) => Some(Histogram::new(name, help, "shard", bounds)),
             Source::CommandSeconds(bounds) => Some(Histogram::new(name, help, "command", bounds)),
+            Source::DiskHistogram(_, _, bounds) => Some(Histogram::new(name, help, "", bounds)),
             _ => None,
         });
         let state = State {
@@ -175,6 +176,19 @@ impl State {
                     state.add_tally(key, snapshot, super::NANO, histogram, label);
                 }
             }),
+            Source::DiskGauge(value) => {
+                self.gauge(name, Vec::new(), host.queue.as_deref().map_or(0.0, value));
+            }
+            Source::DiskCounter(value) => {
+                self.counter(name, Vec::new(), host.queue.as_deref().map_or(0, value));
+            }
+            Source::DiskHistogram(tally, unit, _) => {
+                self.histograms[histogram].ensure("");
+                if let Some(queue) = &host.queue {
+                    let snapshot = tally(&queue.measures).snapshot();
+                    self.add_tally((position, 0), snapshot, unit, histogram, "");
+                }
+            }
             Source::ProcessGauge(value) => self.gauge(name, Vec::new(), value(host)),
             Source::ProcessCounter(value) => self.counter(name, Vec::new(), value(host)),
             Source::BuildInfo => {

@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use metrics_exporter_prometheus::formatting::{write_help_line, write_type_line};
 
-/// One histogram, with one series per label value.
+/// One histogram, with one series per label value; or with a single one, if its label is empty.
 #[derive(Debug)]
 pub struct Histogram {
     name: &'static str,
@@ -50,18 +50,26 @@ impl Histogram {
         }
         write_help_line(text, self.name, None, None, self.help);
         write_type_line(text, self.name, None, None, "histogram");
-        let (name, label) = (self.name, self.label);
+        let name = self.name;
         for Series { label_value, counts, sum } in &self.series {
+            let label = self.label_of(label_value);
+            let between = if label.is_empty() { "" } else { "," };
+            let braced = if label.is_empty() { String::new() } else { format!("{{{label}}}") };
             let mut total = 0;
             let bounds = self.bounds.iter().map(f64::to_string).chain(["+Inf".to_owned()]);
             for (bound, count) in bounds.zip(counts) {
                 total += count;
-                line(text, format_args!("{name}_bucket{{{label}=\"{label_value}\",le=\"{bound}\"}} {total}"));
+                line(text, format_args!("{name}_bucket{{{label}{between}le=\"{bound}\"}} {total}"));
             }
-            line(text, format_args!("{name}_sum{{{label}=\"{label_value}\"}} {sum}"));
-            line(text, format_args!("{name}_count{{{label}=\"{label_value}\"}} {total}"));
+            line(text, format_args!("{name}_sum{braced} {sum}"));
+            line(text, format_args!("{name}_count{braced} {total}"));
         }
         text.push('\n');
+    }
+
+    /// The label as it is written; nothing for a histogram without one.
+    fn label_of(&self, value: &str) -> String {
+        if self.label.is_empty() { String::new() } else { format!("{}=\"{value}\"", self.label) }
     }
 
     fn series_of(&mut self, label_value: &str) -> &mut Series {
@@ -101,6 +109,20 @@ mod tests {
              lag_seconds_bucket{shard=\"0\",le=\"0.01\"} 3\n\
              lag_seconds_bucket{shard=\"0\",le=\"+Inf\"} 4\n\
              lag_seconds_sum{shard=\"0\"} 5.0031\nlag_seconds_count{shard=\"0\"} 4\n\n"
+        );
+    }
+
+    #[test]
+    fn a_histogram_without_a_label_has_none_in_its_lines() {
+        let mut histogram = Histogram::new("sync_seconds", "Syncs.", "", &[0.1]);
+        histogram.add("", 0.05, 1);
+        let mut text = String::new();
+        histogram.render(&mut text);
+        assert_eq!(
+            text,
+            "# HELP sync_seconds Syncs.\n# TYPE sync_seconds histogram\n\
+             sync_seconds_bucket{le=\"0.1\"} 1\nsync_seconds_bucket{le=\"+Inf\"} 1\n\
+             sync_seconds_sum 0.05\nsync_seconds_count 1\n\n"
         );
     }
 }

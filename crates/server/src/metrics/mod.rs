@@ -15,6 +15,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use mayfly_engine::{CommandCounters, Tally, ThreadCounters};
 use mayfly_store::Forecast;
 
+use crate::durability::{Measures, Queue};
 use crate::host::ServerHost;
 pub use sample::ShardSample;
 
@@ -52,6 +53,12 @@ pub enum Source {
     ProcessGauge(fn(&ServerHost) -> f64),
     /// Counter of the process.
     ProcessCounter(fn(&ServerHost) -> u64),
+    /// Histogram of the disk's thread, without a label: the tally, its unit in that of the metric, the buckets.
+    DiskHistogram(fn(&Measures) -> &Tally, f64, &'static [f64]),
+    /// Gauge of the way to the disk; 0 without a folder.
+    DiskGauge(fn(&Queue) -> f64),
+    /// Counter of the way to the disk; 0 without a folder.
+    DiskCounter(fn(&Queue) -> u64),
     /// The gauge 1 with the build in its labels.
     BuildInfo,
 }
@@ -67,6 +74,9 @@ const SHORT_SECONDS: &[f64] =
 /// Buckets of what takes nanoseconds when all is well, in seconds.
 const COMMAND_SECONDS: &[f64] =
     &[1e-7, 2.5e-7, 5e-7, 1e-6, 2.5e-6, 5e-6, 1e-5, 5e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0];
+/// Buckets of what a disk does, in seconds.
+const DISK_SECONDS: &[f64] =
+    &[1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 5.0];
 /// Buckets of a batch's length in calls.
 const CALLS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
 
@@ -309,6 +319,98 @@ pub const METRICS: &[Metric] = &[
         help: "Time a call of a command took; calls of one command in a row count with their mean.",
         source: Source::CommandSeconds(COMMAND_SECONDS),
     },
+    Metric {
+        name: "mayfly_log_records_total",
+        help: "Records that went into the log.",
+        source: Source::DiskCounter(|queue| queue.measures.records.get()),
+    },
+    Metric {
+        name: "mayfly_log_bytes",
+        help: "Bytes of the log behind the last snapshot.",
+        source: Source::DiskGauge(|queue| queue.measures.log_bytes.get() as f64),
+    },
+    Metric {
+        name: "mayfly_log_waiting_bytes",
+        help: "Bytes of changes that are not known to be on the disk.",
+        source: Source::DiskGauge(|queue| {
+            (queue.waiting_bytes() + queue.measures.unsynced_bytes.get()) as f64
+        }),
+    },
+    Metric {
+        name: "mayfly_log_sync_seconds",
+        help: "Time that one sync of the log took, with what it wrote.",
+        source: Source::DiskHistogram(|measures| &measures.sync_nanos, NANO, DISK_SECONDS),
+    },
+    Metric {
+        name: "mayfly_log_sync_failures_total",
+        help: "Syncs of the log that failed.",
+        source: Source::DiskCounter(|queue| queue.measures.sync_failures.get()),
+    },
+    Metric {
+        name: "mayfly_log_delays_total",
+        help: "Times that clients were read no further since too much waited for the disk.",
+        source: Source::DiskCounter(Queue::delays),
+    },
+    Metric {
+        name: "mayfly_disk_sick",
+        help: "1 while the disk takes nothing and writes are refused, else 0.",
+        source: Source::DiskGauge(|queue| f64::from(u8::from(queue.is_sick()))),
+    },
+    Metric {
+        name: "mayfly_snapshot_in_progress",
+        help: "1 while a snapshot is asked for or under way, else 0.",
+        source: Source::DiskGauge(|queue| f64::from(u8::from(queue.snapshots.running().is_some()))),
+    },
+    Metric {
+        name: "mayfly_snapshots_total",
+        help: "Snapshots that were finished.",
+        source: Source::DiskCounter(|queue| queue.measures.both(|facts| facts.done)),
+    },
+    Metric {
+        name: "mayfly_snapshot_failures_total",
+        help: "Snapshots that failed.",
+        source: Source::DiskCounter(|queue| queue.measures.both(|facts| facts.failed)),
+    },
+    Metric {
+        name: "mayfly_snapshot_last_time_seconds",
+        help: "When the last snapshot was finished, in Unix seconds; 0 before the first of this process.",
+        source: Source::DiskGauge(|queue| queue.last_save_seconds.load(Relaxed) as f64),
+    },
+    Metric {
+        name: "mayfly_snapshot_last_duration_seconds",
+        help: "Time that the last snapshot took.",
+        source: Source::DiskGauge(|queue| queue.measures.last_snapshot_nanos.get() as f64 * NANO),
+    },
+    Metric {
+        name: "mayfly_snapshot_bytes",
+        help: "Bytes of the last snapshot.",
+        source: Source::DiskGauge(|queue| queue.measures.snapshot_bytes.get() as f64),
+    },
+    Metric {
+        name: "mayfly_changes_since_snapshot",
+        help: "Changes behind the beginning of the last snapshot: fields set and removed, deadlines set, keys removed.",
+        source: Source::ProcessGauge(|host| host.changes_since_save() as f64),
+    },
+    Metric {
+        name: "mayfly_load_seconds",
+        help: "Time that the start took to load the folder; 0 while it does.",
+        source: Source::DiskGauge(|queue| queue.measures.load.took_nanos.load(Relaxed) as f64 * NANO),
+    },
+    Metric {
+        name: "mayfly_load_records",
+        help: "Records that the start has read.",
+        source: Source::DiskGauge(|queue| queue.measures.load.records() as f64),
+    },
+    Metric {
+        name: "mayfly_load_expired_keys",
+        help: "Keys that the start has dropped since their deadline was past.",
+        source: Source::DiskGauge(|queue| queue.measures.load.sum(|shard| shard.expired.get()) as f64),
+    },
+    Metric {
+        name: "mayfly_load_torn_bytes",
+        help: "Bytes that the start has cut off at an end that was being written.",
+        source: Source::DiskGauge(|queue| queue.measures.load.torn_bytes.load(Relaxed) as f64),
+    },
 ];
 
 impl Source {
@@ -319,12 +421,17 @@ impl Source {
             | Source::ShardForecast(_)
             | Source::ThreadGauge(_)
             | Source::ProcessGauge(_)
+            | Source::DiskGauge(_)
             | Source::BuildInfo => "gauge",
             Source::ShardCounter(..)
             | Source::ThreadCounter(_)
             | Source::CommandCounter(_)
-            | Source::ProcessCounter(_) => "counter",
-            Source::ShardLag | Source::ThreadHistogram(..) | Source::CommandSeconds(_) => "histogram",
+            | Source::ProcessCounter(_)
+            | Source::DiskCounter(_) => "counter",
+            Source::ShardLag
+            | Source::ThreadHistogram(..)
+            | Source::DiskHistogram(..)
+            | Source::CommandSeconds(_) => "histogram",
         }
     }
 
@@ -341,7 +448,11 @@ impl Source {
             | Source::ThreadHistogram(..) => "shard",
             Source::CommandCounter(_) | Source::CommandSeconds(_) => "command",
             Source::BuildInfo => "version, redis_version",
-            Source::ProcessGauge(_) | Source::ProcessCounter(_) => "",
+            Source::ProcessGauge(_)
+            | Source::ProcessCounter(_)
+            | Source::DiskGauge(_)
+            | Source::DiskCounter(_)
+            | Source::DiskHistogram(..) => "",
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use std::env::consts::{ARCH, OS};
 use std::fmt::Display;
+use std::time::Duration;
 
 use super::Facts;
-use crate::host::SnapshotKind;
+use crate::host::{LoadFacts, SnapshotKind};
 
 /// A section.
 pub(super) struct Section {
@@ -155,24 +156,57 @@ fn ratio(part: u64, whole: u64) -> f64 {
 }
 
 fn persistence(facts: &Facts, text: &mut String) {
-    let facts = &facts.host.persistence;
+    let (now_ms, facts) = (facts.now_ms, &facts.host.persistence);
+    let status = |has_failed: bool| if has_failed { "err" } else { "ok" };
+    // -1 stands for what has not been.
+    let seconds = |duration: Option<Duration>| duration.map_or(-1, |duration| duration.as_secs() as i64);
+    let running_for = |kind| seconds(facts.running_for.filter(|_| facts.running == Some(kind)));
     field(text, "loading", u8::from(facts.is_loading));
     field(text, "async_loading", 0);
     field(text, "rdb_changes_since_last_save", facts.changes_since_save);
     field(text, "rdb_bgsave_in_progress", u8::from(facts.running == Some(SnapshotKind::Save)));
     field(text, "rdb_last_save_time", facts.last_save_seconds);
-    field(text, "rdb_last_bgsave_status", if facts.has_save_failed { "err" } else { "ok" });
-    field(text, "rdb_last_bgsave_time_sec", -1);
-    field(text, "rdb_current_bgsave_time_sec", -1);
-    zeros(text, &["rdb_saves", "rdb_last_cow_size"]);
+    field(text, "rdb_last_bgsave_status", status(facts.saves.failed_in_a_row > 0));
+    field(text, "rdb_last_bgsave_time_sec", seconds(facts.saves.last));
+    field(text, "rdb_current_bgsave_time_sec", running_for(SnapshotKind::Save));
+    field(text, "rdb_saves", facts.saves.done);
+    // There is no fork, and so no copy on write.
+    field(text, "rdb_last_cow_size", 0);
+    field(text, "rdb_last_load_keys_expired", facts.load.expired);
+    field(text, "rdb_last_load_keys_loaded", facts.load.keys);
     field(text, "aof_enabled", u8::from(facts.is_enabled));
     field(text, "aof_rewrite_in_progress", u8::from(facts.running == Some(SnapshotKind::Rewrite)));
     field(text, "aof_rewrite_scheduled", u8::from(facts.scheduled == Some(SnapshotKind::Rewrite)));
-    field(text, "aof_last_rewrite_time_sec", -1);
-    field(text, "aof_current_rewrite_time_sec", -1);
-    field(text, "aof_last_bgrewrite_status", "ok");
-    field(text, "aof_last_write_status", if facts.is_sick { "err" } else { "ok" });
+    field(text, "aof_last_rewrite_time_sec", seconds(facts.rewrites.last));
+    field(text, "aof_current_rewrite_time_sec", running_for(SnapshotKind::Rewrite));
+    field(text, "aof_last_bgrewrite_status", status(facts.rewrites.failed_in_a_row > 0));
+    field(text, "aof_rewrites", facts.rewrites.done);
+    field(text, "aof_rewrites_consecutive_failures", facts.rewrites.failed_in_a_row);
+    field(text, "aof_last_write_status", status(facts.is_sick));
     field(text, "aof_last_cow_size", 0);
+    if facts.is_enabled {
+        field(text, "aof_current_size", facts.snapshot_bytes + facts.log_bytes);
+        field(text, "aof_base_size", facts.snapshot_bytes);
+        field(text, "aof_pending_rewrite", u8::from(facts.scheduled.is_some()));
+        field(text, "aof_buffer_length", facts.waiting_bytes);
+        field(text, "aof_pending_bio_fsync", u8::from(facts.is_syncing));
+        field(text, "aof_delayed_fsync", facts.delays);
+    }
+    if facts.is_loading {
+        let load = &facts.load;
+        field(text, "loading_start_time", load.began_seconds);
+        field(text, "loading_total_bytes", load.total_bytes);
+        field(text, "loading_loaded_bytes", load.loaded_bytes);
+        field(text, "loading_loaded_perc", format_args!("{:.2}", load.loaded_percent()));
+        field(text, "loading_eta_seconds", seconds_left(load, now_ms / 1_000));
+    }
+}
+
+/// How long a start takes yet if it goes on as it began; 1 before the first byte, as in Redis.
+fn seconds_left(load: &LoadFacts, now_seconds: i64) -> u64 {
+    let elapsed = now_seconds.saturating_sub(load.began_seconds as i64).max(0) as u64;
+    let left = u128::from(load.total_bytes - load.loaded_bytes.min(load.total_bytes));
+    (u128::from(elapsed) * left).checked_div(u128::from(load.loaded_bytes)).map_or(1, |seconds| seconds as u64)
 }
 
 fn stats(facts: &Facts, text: &mut String) {
@@ -325,6 +359,14 @@ mod tests {
         let nanos = [(0, 0), (90, 90_000), (9, 45_000), (1, 70_000)];
         assert_eq!([500, 900, 990, 999].map(|wanted| percentile(&nanos, wanted)), [1.0, 1.0, 5.0, 70.0]);
         assert_eq!((percentile(&[(0, 0)], 500), percentile(&[(1, 3_000)], 999)), (0.0, 3.0));
+    }
+
+    #[test]
+    fn a_start_goes_on_as_it_began() {
+        let load = LoadFacts { began_seconds: 100, total_bytes: 1_000, loaded_bytes: 250, ..LoadFacts::default() };
+        assert_eq!((seconds_left(&load, 110), load.loaded_percent()), (30, 25.0));
+        assert_eq!(seconds_left(&LoadFacts { loaded_bytes: 0, ..load }, 110), 1);
+        assert_eq!(seconds_left(&LoadFacts { loaded_bytes: 1_000, ..load }, 99), 0);
     }
 
     #[test]
