@@ -6,13 +6,17 @@ use std::path::Path;
 use mayfly_persistence::{Folder, Journal, LogOptions, LogWriter, RealDisk, SnapshotWriter};
 use tempfile::TempDir;
 
-use crate::harness::{Finished, Launch};
+use crate::harness::{Finished, Launch, while_nothing_starts};
 
 const PART: &str = "snapshot-00000001-000.mayfly";
 const LOG: &str = "log-00000001.mayfly";
 
 /// A folder with a snapshot of one key, and three records behind it.
 fn data() -> TempDir {
+    while_nothing_starts(write_data)
+}
+
+fn write_data() -> TempDir {
     let folder = TempDir::new().expect("a folder can be made");
     let disk = RealDisk::open(folder.path()).expect("it is a folder");
     let mut data = Folder::open(disk.clone()).expect("nobody else has it");

@@ -3,7 +3,7 @@
 use mayfly_persistence::{Folder as DataFolder, Journal, LogOptions, LogWriter, RealDisk};
 use mayfly_resp::Value;
 
-use crate::harness::{Client, Folder, Server, encode_line, eventually};
+use crate::harness::{Client, Folder, Server, encode_line, eventually, while_nothing_starts};
 
 /// Records of a log that takes seconds to load, although it is small.
 const RECORDS: usize = 100_000;
@@ -12,6 +12,10 @@ const FLUSHES: usize = 64;
 
 /// A folder whose log ends with two keys, one of them past its deadline.
 fn long_to_load() -> Folder {
+    while_nothing_starts(write_long_to_load)
+}
+
+fn write_long_to_load() -> Folder {
     let folder = Folder::new();
     let disk = RealDisk::create(&folder.0).expect("a folder can be made");
     let data = DataFolder::open(disk).expect("it is new");

@@ -130,9 +130,8 @@ fn file_environment_and_flags_each_win_over_the_one_before() {
 #[test]
 fn the_file_may_be_named_by_a_variable() {
     let path = temporary_file("[server]\nport = 7002\n");
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mayfly"));
-    let output = command.arg("--check-config").env("MAYFLY_CONFIG", &path).output().expect("it runs");
-    assert_eq!(String::from_utf8_lossy(&output.stdout), format!("OK: {}\n", path.display()));
+    let finished = Launch::bare().flags(["--check-config"]).variable("MAYFLY_CONFIG", path.display()).run();
+    assert_eq!(finished.stdout, format!("OK: {}\n", path.display()));
     fs::remove_file(path).expect("it was written above");
 }
 

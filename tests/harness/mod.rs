@@ -10,6 +10,7 @@ mod folder;
 mod scrape;
 mod seed;
 mod server;
+mod starts;
 mod tls;
 mod wait;
 
@@ -18,6 +19,7 @@ pub use folder::Folder;
 pub use scrape::Scrape;
 pub use seed::Seed;
 pub use server::{Finished, Launch, Server, temporary_file};
+pub use starts::while_nothing_starts;
 pub use tls::{Authority, Files, TlsClient, connect_tls, free_port, knock, launch_tls};
 pub use wait::{eventually, patience};
 

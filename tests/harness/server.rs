@@ -13,6 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::starts::spawn;
 use super::{Client, Scrape, eventually, patience};
 
 /// A server about to be started.
@@ -123,7 +124,7 @@ impl Launch {
         let stdin = self.passed.pop_front().map_or_else(Stdio::null, Stdio::from);
         let stdout = self.passed.pop_front().map_or_else(Stdio::null, Stdio::from);
         self.command.stdin(stdin).stdout(stdout).stderr(Stdio::piped());
-        let mut child = self.command.spawn().expect("the binary can be run");
+        let mut child = spawn(&mut self.command);
         let log = Log::default();
         let stderr = child.stderr.take().expect("stderr is piped");
         let writer = log.clone();
@@ -146,7 +147,7 @@ impl Launch {
     pub fn run(mut self) -> Finished {
         let stdin = self.passed.pop_front().map_or_else(Stdio::null, Stdio::from);
         self.command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = self.command.spawn().expect("the binary can be run");
+        let mut child = spawn(&mut self.command);
         let code = exit_code(&mut child);
         let mut finished = Finished { code, stdout: String::new(), stderr: String::new() };
         let _ = child.stdout.take().expect("piped").read_to_string(&mut finished.stdout);
