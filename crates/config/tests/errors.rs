@@ -14,7 +14,7 @@ fn mistakes_in_a_file_are_named_with_their_line() {
             "5: server.max_connections: unknown key; did you mean server.connections_max?",
         ),
         ("[server]\nlevel = 1", "2: server.level: unknown key; did you mean log.level?"),
-        ("[metrics]\ncolour = 1", "2: metrics.colour: unknown key; [metrics] has enabled, bind, port"),
+        ("[metrics]\ncolour = 1", "2: metrics.colour: unknown key; [metrics] has enabled, bind, port, status_page"),
         ("[sever]\nport = 1", "1: [sever]: unknown section; did you mean [server]?"),
         (
             "[kitchen]",
@@ -139,7 +139,7 @@ fn mistakes_in_the_environment_are_named_by_variable() {
     let cases = [
         ("MAYFLY_SERVER__PRT", "1", "unknown key; did you mean MAYFLY_SERVER__PORT?"),
         ("MAYFLY_SEVER__PORT", "1", "unknown key; did you mean MAYFLY_SERVER__PORT?"),
-        ("MAYFLY_METRICS__COLOUR", "1", "unknown key; [metrics] has enabled, bind, port"),
+        ("MAYFLY_METRICS__COLOUR", "1", "unknown key; [metrics] has enabled, bind, port, status_page"),
         (
             "MAYFLY_KITCHEN__SINK",
             "1",
