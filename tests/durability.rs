@@ -3,6 +3,7 @@
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
+use fastrand::Rng;
 use mayfly_resp::Value;
 use rustix::process::Signal;
 
@@ -65,11 +66,21 @@ fn crash_rounds() -> usize {
 #[test]
 fn nothing_acknowledged_is_lost_in_a_crash() {
     let seed = Seed::of_this_run();
-    let mut random = seed.rng(0);
+    // A round mostly waits for time to pass.
+    std::thread::scope(|scope| {
+        for lane in 0..LANES {
+            let random = seed.rng(lane as u64);
+            scope.spawn(move || crash((lane..crash_rounds()).step_by(LANES), random));
+        }
+    });
+}
+
+/// Crashes a server in each of these rounds, in one folder after the other.
+fn crash(rounds: impl Iterator<Item = usize>, mut random: Rng) {
     let mut folder = Folder::new();
     let mut known = [0; WRITERS];
-    for round in 0..crash_rounds() {
-        if round % ROUNDS_A_FOLDER == ROUNDS_A_FOLDER - 1 {
+    for (done, round) in rounds.enumerate() {
+        if done % ROUNDS_A_FOLDER == ROUNDS_A_FOLDER - 1 {
             (folder, known) = (Folder::new(), [0; WRITERS]);
         }
         let fsync = ["always", "everysec", "never"][round % 3];
@@ -116,6 +127,9 @@ fn nothing_acknowledged_is_lost_in_a_crash() {
 }
 
 const WRITERS: usize = 2;
+
+/// Rounds that go on at the same time, each with a server and a folder of its own.
+const LANES: usize = 4;
 
 /// Rounds after which a new folder is begun: with more and more to read back, they would take longer and longer.
 const ROUNDS_A_FOLDER: usize = 10;

@@ -14,7 +14,10 @@ fn mistakes_in_a_file_are_named_with_their_line() {
             "5: server.max_connections: unknown key; did you mean server.connections_max?",
         ),
         ("[server]\nlevel = 1", "2: server.level: unknown key; did you mean log.level?"),
-        ("[metrics]\ncolour = 1", "2: metrics.colour: unknown key; [metrics] has enabled, bind, port, status_page"),
+        (
+            "[metrics]\ncolour = 1",
+            "2: metrics.colour: unknown key; [metrics] has enabled, bind, port, status_page",
+        ),
         ("[sever]\nport = 1", "1: [sever]: unknown section; did you mean [server]?"),
         (
             "[kitchen]",
