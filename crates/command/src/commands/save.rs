@@ -14,7 +14,7 @@ pub static SPEC: Spec = Spec {
     summary: "Takes a snapshot of all keys in the data folder, and answers when it is there; nobody else waits.",
     group: Group::Server,
     arity: 1,
-    flags: Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::NO_MULTI),
+    flags: Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::NO_MULTI).and(Flags::NO_ASYNC_LOADING),
     run: Run::Session(run),
     ..Spec::BLANK
 };

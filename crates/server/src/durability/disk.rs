@@ -67,6 +67,8 @@ impl DiskThread {
             saving: None,
             growth,
         };
+        // Whoever finds the process ready finds the figures of what it has loaded.
+        disk.measure();
         let thread = std::thread::Builder::new().name("disk".to_owned()).spawn(|| disk.run())?;
         Ok(DiskThread { queue, thread })
     }
@@ -124,7 +126,6 @@ struct Saving {
 impl Disk {
     /// Works until there is nothing more; whether everything is on the disk then.
     fn run(mut self) -> bool {
-        self.measure();
         let gather = if self.policy == FsyncPolicy::Always { Duration::ZERO } else { GATHER };
         let (mut bodies, mut orders) = (Vec::new(), Vec::new());
         while self.queue.take(&mut bodies, &mut orders, self.patience(), gather) {
