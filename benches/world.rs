@@ -19,6 +19,7 @@ pub struct World {
     session: Session,
     shards: Vec<Shard<()>>,
     counters: Arc<ThreadCounters>,
+    door: Door,
     input: BytesMut,
     output: Vec<u8>,
     outgoing: Vec<Outgoing>,
@@ -40,6 +41,7 @@ impl World {
                 .map(|id| Shard::new(id, router.clone(), options.clone(), 9, Arc::clone(&counters)))
                 .collect(),
             counters,
+            door: Door::default(),
             input: BytesMut::new(),
             output: Vec::new(),
             outgoing: Vec::new(),
@@ -65,7 +67,7 @@ impl World {
             counters: &self.counters,
             is_monitored: false,
             pauses: &Pauses::default(),
-            door: &Door::default(),
+            door: &self.door,
         };
         let moment = Moment { now: NOW, host: &Nowhere, stopwatch: &stopwatch };
         self.output.clear();

@@ -15,7 +15,7 @@ use crate::request::Request;
 
 /// Commands that are not one request with one reply, end the connection, stop the server, or write
 /// to its disk.
-const UNSUITED: [&str; 17] = [
+const UNSUITED: [&str; 18] = [
     "shutdown",
     "quit",
     "monitor",
@@ -30,6 +30,7 @@ const UNSUITED: [&str; 17] = [
     "client|caching",
     "config|set",
     "config|rewrite",
+    "save",
     "bgsave",
     "bgrewriteaof",
     "lastsave",
