@@ -83,7 +83,9 @@ pub struct Data<'a> {
 }
 
 impl<'a> Data<'a> {
-    /// The data of one call. `routed` is the key it was routed by, whose hash is known already.
+    /// The data of one call. `routed` is the key it was routed by, whose hash is known already; `ttl` are the rules for
+    /// TTLs, if there are any.
+    #[allow(clippy::too_many_arguments, reason = "made in one place, for every call")]
     pub fn new(
         shards: Shards<'a>,
         router: &'a Router,
@@ -92,14 +94,9 @@ impl<'a> Data<'a> {
         touches: bool,
         database: u16,
         now: UnixMillis,
+        ttl: Option<&'a TtlRules>,
     ) -> Self {
-        Data { shards, router, routed, changes, touches, ttl: None, database, now }
-    }
-
-    /// The same, with rules for TTLs.
-    #[inline]
-    pub fn under(self, ttl: Option<&'a TtlRules>) -> Self {
-        Data { ttl, ..self }
+        Data { shards, router, routed, changes, touches, ttl, database, now }
     }
 
     /// Whether there are rules for TTLs.
@@ -117,10 +114,17 @@ impl<'a> Data<'a> {
     /// The deadline for `key` where a client asks for this one.
     #[inline]
     pub fn deadline_for(&self, key: &[u8], asked: UnixMillis, random: &mut Rng) -> UnixMillis {
-        match self.ttl_of(self.database, key) {
+        match self.ttl {
             None => asked,
-            Some(ttl) => ttl.spread(ttl.capped(asked, self.now), self.now, |most| random.u64(..=most)),
+            Some(rules) => self.deadline_by(rules, key, asked, random),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn deadline_by(&self, rules: &TtlRules, key: &[u8], asked: UnixMillis, random: &mut Rng) -> UnixMillis {
+        let ttl = rules.of(self.database, key);
+        ttl.spread(ttl.capped(asked, self.now), self.now, |most| random.u64(..=most))
     }
 
     /// As [`Data::open_or_create`], for a write that says nothing about the TTL: a hash without one gets what the

@@ -186,8 +186,8 @@ impl Fixture {
                     !self.client.card.no_touch.load(Relaxed),
                     self.client.database,
                     self.now,
-                )
-                .under(self.ttl_rules.as_ref());
+                    self.ttl_rules.as_ref(),
+                );
                 let mut context = DataContext { data, host: &self.host, random: &mut self.random, reply };
                 context.run(command, run, words);
                 for (home, held) in self.keyspaces.iter_mut().zip(held) {

@@ -123,7 +123,7 @@ impl<A: Clone> Runner<'_, '_, A> {
     }
 
     /// Runs the next call, or the next transaction, to one reply; how many calls that used up.
-    #[inline]
+    #[inline(always)]
     fn step(
         &mut self,
         batch: &Batch,
@@ -326,8 +326,8 @@ impl<A: Clone> Runner<'_, '_, A> {
             call.touches,
             call.database,
             self.moment.now,
-        )
-        .under(self.ttl_rules);
+            self.ttl_rules,
+        );
         let mut context = DataContext {
             data,
             host: self.moment.host,
