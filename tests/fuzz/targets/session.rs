@@ -33,7 +33,7 @@ const BEGIN: i64 = 1_700_000_000_000;
 
 fuzz_target!(|data: &[u8]| {
     let Some((&choice, bytes)) = data.split_first() else { return };
-    let host = SimHost { has_password: choice & 1 == 1 };
+    let host = SimHost::new(choice & 1 == 1);
     let pauses = Pauses::default();
     let mut world = World::new(&host, &pauses);
     // The clients take turns, and time passes in between, so that deadlines come due.
@@ -193,6 +193,7 @@ fn addressed(delivery: Outgoing, index: usize) -> Option<(ShardId, Work<usize>)>
         Outgoing::Joint(shards, batch) => (shards[0], Work::joint(shards, batch, index, SHARDS)),
         Outgoing::Unwatch(shards, client, flag) => (shards[0], Work::Unwatch(shards, client, flag)),
         Outgoing::Unsubscribe(client) => (ShardId(0), Work::Unsubscribe(client)),
+        Outgoing::Audit(client, user) => (ShardId(0), Work::Audit(client, user)),
         // There is no process around that could tell it.
         Outgoing::Monitor { .. } | Outgoing::Monitored(_) | Outgoing::Await(_) => return None,
     })
