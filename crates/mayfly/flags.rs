@@ -1,6 +1,8 @@
 //! The command line: what was typed. What it means together with file and environment is `mayfly_config::load`,
 //! which also checks the values, so that a flag, a variable and a key have the same ranges and the same errors.
 
+#![allow(rustdoc::broken_intra_doc_links, reason = "brackets say in the help what may be left out")]
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
