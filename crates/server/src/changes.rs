@@ -113,14 +113,10 @@ impl ServerHost {
             queue.order(Order::Look);
         }
         if memory_changes {
-            for shard in self.shards.get().into_iter().flatten() {
-                shard.address.do_send(KeepWithin);
-            }
+            self.tell_shards(&KeepWithin);
         }
         if timeout_changes {
-            for shard in self.shards.get().into_iter().flatten() {
-                shard.address.do_send(WatchIdleness);
-            }
+            self.tell_shards(&WatchIdleness);
         }
         Ok(())
     }

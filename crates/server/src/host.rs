@@ -11,6 +11,7 @@ use std::sync::atomic::{
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
+use actix::{Handler, Message};
 use mayfly_acl::{Access, Users};
 use mayfly_command::{
     Begun, ClientCard, CommandFacts, CommandId, Host, HostFacts, NO_ACL_FILE, Pause, PersistenceFacts,
@@ -35,7 +36,7 @@ use crate::durability::{self, Queue, Waiter};
 use crate::inbox::{ClientAddress, ShardPeer};
 use crate::monitors::Monitors;
 use crate::sampler::Samples;
-use crate::shard::{Answer, AskForSnapshot, Disconnect, Resume, UsersChanged};
+use crate::shard::{Answer, AskForSnapshot, Disconnect, Resume, ShardActor, UsersChanged};
 use crate::tls::Tls;
 
 /// The process that everything runs in; shared by all threads.
@@ -183,9 +184,7 @@ impl Host for ServerHost {
 
     /// Who lives on which thread is known to the threads alone, so each looks at all of its own.
     fn users_changed(&self) {
-        for shard in self.shards.get().into_iter().flatten() {
-            shard.address.do_send(UsersChanged);
-        }
+        self.tell_shards(&UsersChanged);
     }
 
     fn load_users(&self) -> Result<(), String> {
@@ -267,9 +266,7 @@ impl Host for ServerHost {
 
     fn unpause(&self) {
         self.pauses.end();
-        for shard in self.shards.get().into_iter().flatten() {
-            shard.address.do_send(Resume);
-        }
+        self.tell_shards(&Resume);
     }
 
     fn reset_statistics(&self, shards: ShardFacts) {
@@ -286,8 +283,8 @@ impl Host for ServerHost {
     fn disconnect(&self, clients: &[Arc<ClientCard>]) {
         let ids: Arc<[u64]> = clients.iter().map(|card| card.id).collect();
         clients.iter().for_each(|card| card.disconnected.store(true, Release));
-        for shard in self.shards.get().into_iter().flatten().filter(|_| !ids.is_empty()) {
-            shard.address.do_send(Disconnect(Arc::clone(&ids)));
+        if !ids.is_empty() {
+            self.tell_shards(&Disconnect(ids));
         }
     }
 
@@ -362,6 +359,17 @@ impl ServerHost {
     pub fn changes_since_save(&self) -> u64 {
         let saved = self.queue.as_ref().map_or(0, |queue| queue.changes_saved.load(Relaxed));
         self.changes().saturating_sub(saved)
+    }
+
+    /// Sends every shard a message, once there are some.
+    pub fn tell_shards<M>(&self, message: &M)
+    where
+        M: Message<Result = ()> + Clone + Send + 'static,
+        ShardActor: Handler<M>,
+    {
+        for shard in self.shards.get().into_iter().flatten() {
+            shard.address.do_send(message.clone());
+        }
     }
 
     /// Has the shards begin a snapshot.

@@ -50,7 +50,7 @@ pub struct DrainConnections;
 pub struct WatchIdleness;
 
 /// The limit of memory has changed: the shard is to look whether it keeps to it.
-#[derive(Message)]
+#[derive(Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct KeepWithin;
 
@@ -65,7 +65,7 @@ pub struct Resume;
 pub struct UsersChanged;
 
 /// Those of these clients that live on this thread are to be closed at once.
-#[derive(Message)]
+#[derive(Clone, Message)]
 #[rtype(result = "()")]
 pub struct Disconnect(pub Arc<[u64]>);
 
