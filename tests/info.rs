@@ -42,6 +42,22 @@ fn errors_are_counted_by_their_code() {
 }
 
 #[test]
+fn a_transaction_is_one_call_of_exec() {
+    for shards in SHARD_COUNTS {
+        let server = Server::start(shards);
+        let mut client = server.connect();
+        let transactions: [&[&str]; 3] = [&["HSET a f v"], &["HSET a f v", "HGET b f"], &["PING"]];
+        for calls in transactions {
+            client.replay(&[("MULTI", "OK")]);
+            calls.iter().for_each(|call| client.replay(&[(call, "QUEUED")]));
+            client.replay(&[("EXEC", "*")]);
+        }
+        let counted = field(&mut client, "commandstats", "cmdstat_exec");
+        assert!(counted.starts_with("calls=3,"), "{counted}");
+    }
+}
+
+#[test]
 fn every_command_that_ran_has_its_percentiles() {
     let server = Server::start(4);
     let mut client = server.connect();

@@ -33,6 +33,7 @@ mod reload;
 mod rewrite;
 mod shell;
 mod shutdown;
+mod slow;
 mod snapshots;
 mod start;
 mod supervisor;

@@ -10,6 +10,7 @@ use mayfly_store::UnixMillis;
 
 use crate::access::open_access;
 use crate::client::ClientCard;
+use crate::diagnostics::{Diagnostics, blind};
 
 /// What `ACL LOAD` and `ACL SAVE` answer where no file is named.
 pub const NO_ACL_FILE: &str = "This Redis instance is not configured to use an ACL file. You may want to specify users \
@@ -50,6 +51,11 @@ pub trait Host: Send + Sync {
         Err("this process has no random numbers".to_owned())
     }
 
+    /// What is known of slow work.
+    fn diagnostics(&self) -> &Diagnostics {
+        blind()
+    }
+
     /// Number of logical databases.
     fn databases(&self) -> u16;
 
@@ -76,8 +82,18 @@ pub trait Host: Send + Sync {
     /// shards stand.
     fn reset_statistics(&self, _lookups: ShardFacts) {}
 
+    /// Whether a parameter of `CONFIG SET` holds a secret. A process that does not know takes all for secrets.
+    fn is_secret_parameter(&self, _name: &[u8]) -> bool {
+        true
+    }
+
     /// Every connected client.
     fn clients(&self) -> Vec<Arc<ClientCard>>;
+
+    /// The client of this number, if it is connected.
+    fn client(&self, id: u64) -> Option<Arc<ClientCard>> {
+        self.clients().into_iter().find(|card| card.id == id)
+    }
 
     /// Closes these clients: nothing that they send from here on is read.
     fn disconnect(&self, _: &[Arc<ClientCard>]) {}

@@ -19,6 +19,7 @@ pub mod client;
 mod commands;
 pub mod context;
 pub mod cursor;
+pub mod diagnostics;
 mod documentation;
 pub mod error;
 mod expiry;
@@ -27,6 +28,7 @@ mod long_double;
 pub mod number;
 pub mod recorder;
 pub mod routing;
+mod secrets;
 pub mod spec;
 pub mod table;
 #[cfg(test)]
@@ -41,6 +43,7 @@ pub use access::{catalogue, check, note_denial, open_access};
 pub use changes::{Change, Changes, Class};
 pub use client::{Awaited, ClientCard, ClientState, ReplyMode};
 pub use context::{Data, DataContext, SessionContext, Shards};
+pub use diagnostics::{Diagnostics, DiagnosticsOptions, Measured, Precision};
 pub use error::{CommandError, Outcome};
 pub use host::{
     Begun, CommandFacts, Host, HostFacts, LoadFacts, NO_ACL_FILE, Pause, PersistenceFacts, ShardFacts,
@@ -48,6 +51,7 @@ pub use host::{
 };
 pub use recorder::Recorder;
 pub use routing::{Router, ShardId};
+pub use secrets::secret_words;
 pub use spec::{ChannelKind, Flags, Run, Spec, Step};
 pub use table::{Command, CommandId, Table};
 pub use tracking::{Tracking, TrackingRequest};

@@ -111,6 +111,13 @@ pub enum Kind {
         /// What is counted, in the plural.
         unit: &'static str,
     },
+    /// A whole number of `unit` from 0, or -1 for none.
+    Threshold {
+        /// The greatest allowed number.
+        max: u64,
+        /// What is counted, in the plural.
+        unit: &'static str,
+    },
     /// A TCP port; 0 takes any free one, or none.
     Port,
     /// A number of bytes, written as an integer or as text with a unit.
@@ -166,6 +173,7 @@ impl Kind {
     pub fn allowed(&self) -> String {
         match self {
             Self::Integer { min, max, unit } => format!("{min} to {max} {unit}"),
+            Self::Threshold { max, unit } => format!("0 to {max} {unit}, or -1"),
             Self::Port => format!("0 to {}", u16::MAX),
             Self::Bytes { min, max } => match size::format(*min) {
                 number if number.ends_with('B') => format!("{number} to {}", size::format(*max)),
@@ -200,7 +208,9 @@ impl Kind {
     /// What is wrong and what is allowed, without the name of the directive.
     pub fn parse(&self, text: &str) -> Result<Value, String> {
         match self {
-            Self::Integer { .. } | Self::Port => self.integer(text, text.parse::<i128>().ok()),
+            Self::Integer { .. } | Self::Threshold { .. } | Self::Port => {
+                self.integer(text, text.parse::<i128>().ok())
+            }
             Self::Bytes { .. } => self.integer(text, size::parse(text).map(i128::from)),
             Self::Flag => match text {
                 "true" | "yes" | "on" | "1" => Ok(Value::Flag(true)),
@@ -253,12 +263,17 @@ impl Kind {
     pub(crate) fn integer(&self, shown: &str, number: Option<i128>) -> Result<Value, String> {
         let (min, max, noun) = match *self {
             Self::Integer { min, max, .. } => (min, max, "an integer"),
+            Self::Threshold { max, .. } => (0, max, "an integer"),
             Self::Port => (0, u64::from(u16::MAX), "a port"),
             Self::Bytes { min, max } => (min, max, "a size such as 65536 or \"64KiB\""),
             _ => return Err(self.refuse(&format!("{shown} is an integer"))),
         };
         let number = number.ok_or_else(|| self.refuse(&format!("{shown:?} is not {noun}")))?;
         match u64::try_from(number) {
+            Ok(number) if matches!(self, Self::Threshold { .. }) && number <= max => {
+                Ok(Value::Threshold(Some(number)))
+            }
+            _ if matches!(self, Self::Threshold { .. }) && number == -1 => Ok(Value::Threshold(None)),
             Ok(number) if (min..=max).contains(&number) => Ok(Value::Integer(number)),
             _ => Err(self.refuse(&format!("{shown} is out of range"))),
         }
@@ -336,6 +351,8 @@ impl Kind {
 pub enum Value {
     /// Of integers, ports and sizes.
     Integer(u64),
+    /// Of thresholds.
+    Threshold(Option<u64>),
     /// Of flags.
     Flag(bool),
     /// Of letters, paths, save points and permissions.

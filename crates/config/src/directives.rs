@@ -261,6 +261,21 @@ directives! {
         protected_mode: bool = true, Kind::Flag, redis "protected-mode", live;
     }
 
+    /// What took long: SLOWLOG and LATENCY.
+    slow: SlowConfig {
+        /// Calls that take so long are kept for SLOWLOG; 0 keeps all, -1 none. A call is measured from its look-up
+        /// to its reply. Below 1000 every call has its own reading of the clock, which costs throughput.
+        log_micros_min: Option<u64> = Some(10_000), Kind::Threshold { max: 3_600_000_000, unit: "microseconds" },
+            redis "slowlog-log-slower-than", live;
+        /// How many slow calls are kept.
+        log_entries_max: usize = 128, Kind::Integer { min: 0, max: 100_000, unit: "entries" }, redis "slowlog-max-len",
+            live;
+        /// Calls, slices of expiry, evictions and writes to the disk that take so long are events for LATENCY.
+        /// 0: none are.
+        latency_ms: u64 = 0, Kind::Integer { min: 0, max: 3_600_000, unit: "ms" },
+            redis "latency-monitor-threshold", live;
+    }
+
     /// What subscribers are told of keys.
     events: EventsConfig {
         /// Which keyspace events are published, in Redis' letters: K to channels named by key, E to channels named

@@ -131,7 +131,7 @@ impl File<'_> {
 fn value(kind: &Kind, item: &Item) -> Result<Value, String> {
     let wrong_type = || {
         let expected = match kind {
-            Kind::Integer { .. } => "an integer",
+            Kind::Integer { .. } | Kind::Threshold { .. } => "an integer",
             Kind::Port => "a port",
             Kind::Bytes { .. } => "a size such as 65536 or \"64KiB\"",
             Kind::Flag => "true or false without quotes",
@@ -148,9 +148,10 @@ fn value(kind: &Kind, item: &Item) -> Result<Value, String> {
         kind.refuse(&format!("expected {expected}, found {}", with_article(item.type_name())))
     };
     match (kind, item.as_value()) {
-        (Kind::Integer { .. } | Kind::Port | Kind::Bytes { .. }, Some(TomlValue::Integer(number))) => {
-            kind.integer(&number.value().to_string(), Some(i128::from(*number.value())))
-        }
+        (
+            Kind::Integer { .. } | Kind::Threshold { .. } | Kind::Port | Kind::Bytes { .. },
+            Some(TomlValue::Integer(number)),
+        ) => kind.integer(&number.value().to_string(), Some(i128::from(*number.value()))),
         (Kind::Flag, Some(TomlValue::Boolean(flag))) => Ok(Value::Flag(*flag.value())),
         (
             Kind::Bytes { .. }

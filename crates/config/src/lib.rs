@@ -39,7 +39,7 @@ mod values;
 pub use directive::{Directive, Kind, Section, Value};
 pub use directives::{
     AccessConfig, Config, DIRECTIVES, EventsConfig, ExpiryConfig, HashConfig, LimitsConfig, LogConfig,
-    MemoryConfig, MetricsConfig, PersistenceConfig, SECTIONS, ServerConfig, TlsConfig, TtlConfig,
+    MemoryConfig, MetricsConfig, PersistenceConfig, SECTIONS, ServerConfig, SlowConfig, TlsConfig, TtlConfig,
 };
 pub use error::{ConfigError, Place};
 pub use load::{Loaded, Source, load};

@@ -16,16 +16,13 @@ pub(crate) const ALIASES: &[(&str, &str, &str)] = &[
 
 /// Settings that Mayfly does not have: name, answer, reason.
 pub(crate) const FIXED: &[(&str, &str, &str)] = &[
-    ("slowlog-log-slower-than", "-1", "slow commands are not logged; monitoring asks"),
-    ("slowlog-max-len", "0", "slow commands are not logged; monitoring asks"),
     ("cluster-enabled", "no", "a process is not part of a cluster"),
     ("io-threads", "1", "shards do their own reading and writing"),
     ("replica-read-only", "yes", "StackExchange.Redis asks on connect; there are no replicas"),
     ("slave-read-only", "yes", "the name before Redis 5, which StackExchange.Redis also asks"),
     ("rdbcompression", "yes", "Redis' default; RDB files are written by `mayfly export` alone"),
     ("activedefrag", "no", "the allocator is not defragmented"),
-    ("latency-monitor-threshold", "0", "events of latency are not collected; redis-cli's doctor asks"),
-    ("latency-tracking", "yes", "INFO latencystats is always there"),
+    ("latency-tracking", "yes", "INFO latencystats and LATENCY HISTOGRAM are always there"),
     ("enable-debug-command", "no", "DEBUG is refused"),
     ("daemonize", "no", "the process stays in the foreground"),
     ("supervised", "auto", "whoever has set NOTIFY_SOCKET is told that the process is ready"),
@@ -72,6 +69,7 @@ fn redis_letters(letters: &str) -> String {
 fn redis_text(directive: &Directive, config: &Config) -> String {
     match directive.get(config) {
         Value::Integer(number) => number.to_string(),
+        Value::Threshold(number) => number.map_or_else(|| "-1".into(), |number| number.to_string()),
         Value::Flag(flag) => (if flag { "yes" } else { "no" }).into(),
         Value::Word(word) => redis_word(word).into(),
         Value::Text(text) => match directive.kind {

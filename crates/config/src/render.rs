@@ -80,6 +80,7 @@ pub(crate) fn literal(kind: &Kind, value: &Value) -> String {
             number => number,
         },
         (_, Value::Integer(number)) => number.to_string(),
+        (_, Value::Threshold(number)) => number.map_or_else(|| "-1".into(), |number| number.to_string()),
         (_, Value::Flag(flag)) => flag.to_string(),
         (_, Value::Word(word)) => format!("{word:?}"),
         (_, Value::Text(text)) => format!("{text:?}"),

@@ -158,6 +158,11 @@ fn value(kind: &Kind, text: &str) -> Result<Value, String> {
                 _ => out_of_range(min, max),
             })
         }
+        Kind::Threshold { max, .. } => {
+            let number = text.parse::<i64>().ok().filter(|number| number.to_string() == text);
+            number.ok_or("argument couldn't be parsed into an integer")?;
+            kind.parse(text).map_err(|_| format!("argument must be between -1 and {max} inclusive"))
+        }
         Kind::Bytes { min, max } => {
             crate::size::parse(text).ok_or("argument must be a memory value")?;
             kind.parse(text).map_err(|_| out_of_range(min, max))
@@ -200,7 +205,12 @@ mod tests {
             ("timeout 7 nope 1 port 2", unknown),
             ("timeout 7 port 2 nope 1", failed("port", immutable)),
             ("Databases 7", failed("databases", immutable)),
-            ("slowlog-max-len 7", failed("slowlog-max-len", immutable)),
+            ("latency-tracking no", failed("latency-tracking", immutable)),
+            (
+                "slowlog-log-slower-than -2",
+                failed("slowlog-log-slower-than", "argument must be between -1 and 3600000000 inclusive"),
+            ),
+            ("slowlog-log-slower-than x", failed("slowlog-log-slower-than", not_a_number)),
             ("server.shards 7", failed("server.shards", immutable)),
             ("hash-max-ziplist-value 7", failed("hash-max-ziplist-value", immutable)),
             ("TIMEOUT 7 timeout x", failed("timeout", "duplicate parameter")),

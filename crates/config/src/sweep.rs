@@ -58,6 +58,14 @@ fn every_range_includes_its_ends_and_nothing_more() {
         let (min, max) = match directive.kind {
             Kind::Integer { min, max, .. } | Kind::Bytes { min, max } => (min, max),
             Kind::Port => (0, 65_535),
+            Kind::Threshold { max, .. } => {
+                for (text, is_allowed) in [("-1", true), ("0", true), ("-2", false), ("1.5", false)] {
+                    assert_eq!(directive.kind.parse(text).is_ok(), is_allowed, "{} = {text}", directive.path);
+                }
+                assert!(directive.kind.parse(&max.to_string()).is_ok());
+                assert!(directive.kind.parse(&(max + 1).to_string()).is_err());
+                continue;
+            }
             _ => continue,
         };
         for number in [min, max] {
@@ -219,6 +227,7 @@ pub(crate) fn sample(directive: &Directive) -> (String, String) {
             let other = if number == min { max } else { min };
             (other.to_string(), other.to_string())
         }
+        (Kind::Threshold { .. }, _) => ("-1".into(), "-1".into()),
         (_, Value::Flag(flag)) => ((!flag).to_string(), (!flag).to_string()),
         (Kind::Word(words), Value::Word(word)) => {
             quoted(words.iter().find(|other| **other != word).expect("two words"))

@@ -264,6 +264,19 @@ macro_rules! integer_settings {
 
 integer_settings!(u16, u32, usize, u64);
 
+impl Setting for Option<u64> {
+    fn to_value(&self) -> Value {
+        Value::Threshold(*self)
+    }
+
+    fn from_value(value: Value) -> Option<Self> {
+        match value {
+            Value::Threshold(number) => Some(number),
+            _ => None,
+        }
+    }
+}
+
 impl Setting for bool {
     fn to_value(&self) -> Value {
         Value::Flag(*self)

@@ -21,12 +21,12 @@ fn mistakes_in_a_file_are_named_with_their_line() {
         ("[sever]\nport = 1", "1: [sever]: unknown section; did you mean [server]?"),
         (
             "[kitchen]",
-            "1: [kitchen]: unknown section; sections are server, tls, limits, hash, memory, expiry, ttl, persistence, access, events, metrics, log",
+            "1: [kitchen]: unknown section; sections are server, tls, limits, hash, memory, expiry, ttl, persistence, access, slow, events, metrics, log",
         ),
         ("port = 1", "1: port: unknown key; did you mean server.port?"),
         (
             "colour = 1",
-            "1: colour: unknown key; sections are server, tls, limits, hash, memory, expiry, ttl, persistence, access, events, metrics, log",
+            "1: colour: unknown key; sections are server, tls, limits, hash, memory, expiry, ttl, persistence, access, slow, events, metrics, log",
         ),
         ("server = 1", "1: server: expected a section such as [server], found an integer"),
         ("[[server]]\nport = 1", "1: server: expected a section such as [server], found an array of tables"),
@@ -146,7 +146,7 @@ fn mistakes_in_the_environment_are_named_by_variable() {
         (
             "MAYFLY_KITCHEN__SINK",
             "1",
-            "unknown key; sections are server, tls, limits, hash, memory, expiry, ttl, persistence, access, events, metrics, log",
+            "unknown key; sections are server, tls, limits, hash, memory, expiry, ttl, persistence, access, slow, events, metrics, log",
         ),
         ("MAYFLY_SERVER__PORT", "", "\"\" is not a port; allowed: 0 to 65535"),
         ("MAYFLY_SERVER__PORT", "http", "\"http\" is not a port; allowed: 0 to 65535"),

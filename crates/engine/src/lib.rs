@@ -45,6 +45,7 @@ mod router;
 mod runner;
 mod session;
 mod shard;
+mod slow;
 mod snapshot;
 mod subscriptions;
 mod tally;

@@ -1,6 +1,7 @@
 //! How long commands take, without two clock reads a call.
 //!
-//! Calls of one command in a row share one measurement: a pipeline of a thousand equal calls costs two readings.
+//! Calls of one command in a row share one measurement: a pipeline of a thousand equal calls costs two readings. Where
+//! slow calls are looked for, [`Meter::lap`] cuts the row into pieces.
 
 use mayfly_command::CommandId;
 
@@ -14,8 +15,10 @@ pub struct Meter<'a> {
     counters: &'a ThreadCounters,
     stopwatch: Stopwatch<'a>,
     running: Option<Running>,
-    /// The first reading, which the first call begins with.
+    /// The first reading, for work that is measured as a whole.
     start: Option<u64>,
+    /// The latest reading that the next call begins with.
+    lap: Option<u64>,
 }
 
 struct Running {
@@ -27,12 +30,13 @@ struct Running {
 
 impl<'a> Meter<'a> {
     pub fn new(counters: &'a ThreadCounters, stopwatch: Stopwatch<'a>) -> Self {
-        Meter { counters, stopwatch, running: None, start: None }
+        Meter { counters, stopwatch, running: None, start: None, lap: None }
     }
 
     /// A meter that has read its stopwatch, for work that is measured as a whole, too.
     pub fn started(counters: &'a ThreadCounters, stopwatch: Stopwatch<'a>) -> Self {
-        Meter { counters, stopwatch, running: None, start: Some(stopwatch()) }
+        let start = Some(stopwatch());
+        Meter { counters, stopwatch, running: None, start, lap: start }
     }
 
     /// The end; nanoseconds since the start.
@@ -63,8 +67,28 @@ impl<'a> Meter<'a> {
         self.counters
     }
 
+    /// The call that began last goes on to a shard, which counts it.
+    pub fn hand_over(&mut self) {
+        if let Some(running) = &mut self.running {
+            running.calls -= 1;
+        }
+        self.running.take_if(|running| running.calls == 0);
+        self.stop();
+    }
+
+    /// The calls since the last lap are measured by themselves; how many nanoseconds they took.
+    #[inline]
+    pub fn lap(&mut self) -> u64 {
+        let now = (self.stopwatch)();
+        let since = self.lap.or_else(|| self.running.as_ref().map(|running| running.since_nanos));
+        self.close(now);
+        self.lap = Some(now);
+        now.saturating_sub(since.unwrap_or(now))
+    }
+
     /// What follows is no call.
     pub fn stop(&mut self) {
+        self.lap = None;
         if self.running.is_some() {
             let now = (self.stopwatch)();
             self.close(now);
@@ -73,7 +97,7 @@ impl<'a> Meter<'a> {
 
     fn change(&mut self, command: CommandId) {
         let is_first = self.running.is_none();
-        let now = self.start.filter(|_| is_first).unwrap_or_else(self.stopwatch);
+        let now = self.lap.filter(|_| is_first).unwrap_or_else(self.stopwatch);
         self.close(now);
         self.running = Some(Running { command, since_nanos: now, calls: 1, errors: 0 });
     }

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use bytes::Bytes;
 use fastrand::Rng;
 use mayfly_command::{
-    Change, Changes, ChannelKind, Class, Data, DataContext, Flags, Router, Run, ShardId, Shards, Step,
-    TrackingRequest, TtlRules, glob,
+    Change, Changes, ChannelKind, Class, Data, DataContext, Flags, Precision, Router, Run, ShardId, Shards,
+    Step, TrackingRequest, TtlRules, glob,
 };
 use mayfly_resp::{Protocol, ReplyWriter};
 use mayfly_store::{Key, Keyspace};
@@ -16,11 +16,15 @@ use crate::memory::{Keeper, MakeRoom, OUT_OF_MEMORY, Room};
 use crate::meter::Meter;
 use crate::observers::Observers;
 use crate::shard::Moment;
+use crate::slow;
 use crate::subscriptions::verb;
 
 /// Calls whose keys are prefetched together. Stages of 16 and of 64 cost nearly the same per call; beyond, the
 /// lines fetched first may be gone again.
 const PREFETCH_CALLS: usize = 64;
+
+/// A call with more words may take long even if its command is fast by nature: `HSET` of many fields.
+const SHORT_WORDS_MAX: u32 = 16;
 
 /// The data that a batch may touch, and who observes it.
 pub enum Hand<'a, A> {
@@ -87,6 +91,8 @@ pub struct Runner<'a, 'm, A> {
     pub ttl_rules: Option<&'a TtlRules>,
     /// Set where memory is past its limit still.
     pub has_to_relieve: &'a mut bool,
+    /// How closely calls are measured.
+    pub precision: Precision,
 }
 
 impl<A: Clone> Runner<'_, '_, A> {
@@ -104,6 +110,9 @@ impl<A: Clone> Runner<'_, '_, A> {
             }
             let mut done = 0;
             match self.keeper {
+                _ if self.precision.is_wanted() => {
+                    done = self.run_measured(batch, calls, stage.len(), hand, replies);
+                }
                 None => {
                     while done < stage.len() {
                         done += self.step(batch, &calls[done..], hand, replies);
@@ -119,6 +128,50 @@ impl<A: Clone> Runner<'_, '_, A> {
         }
         if self.changes.is_watched() {
             hand.observers().for_each(|observers| observers.tracking.finish(self.effects));
+        }
+    }
+
+    /// Runs at least `wanted` of the calls, and looks which of them are slow; how many it ran. What may take long by
+    /// its nature is measured alone, what may not together with its neighbours.
+    fn run_measured(
+        &mut self,
+        batch: &Batch,
+        calls: &[Call],
+        wanted: usize,
+        hand: &mut Hand<'_, A>,
+        replies: &mut Replies,
+    ) -> usize {
+        let (mut done, mut measured) = (0, 0);
+        while done < wanted {
+            let call = &calls[done];
+            let is_alone = call.word_count > SHORT_WORDS_MAX
+                || !call.command.spec.flags.has(Flags::FAST)
+                || self.precision.together_max == 1;
+            if is_alone && measured < done {
+                self.measure(batch, &calls[measured..done]);
+                measured = done;
+            }
+            done += match self.keeper {
+                None => self.step(batch, &calls[done..], hand, replies),
+                Some(keeper) => self.step_within(keeper, batch, &calls[done..], hand, replies),
+            };
+            if is_alone || done - measured >= self.precision.together_max as usize {
+                self.measure(batch, &calls[measured..done]);
+                measured = done;
+            }
+        }
+        if measured < done {
+            self.measure(batch, &calls[measured..done]);
+        }
+        done
+    }
+
+    /// Measures calls that just ended, and brings the one that most likely took long if they did.
+    #[inline]
+    fn measure(&mut self, batch: &Batch, calls: &[Call]) {
+        let nanos = self.meter.lap();
+        if nanos >= self.precision.slow_nanos {
+            slow::report(self.moment, batch, calls, nanos);
         }
     }
 
@@ -206,6 +259,7 @@ impl<A: Clone> Runner<'_, '_, A> {
 
     #[cold]
     fn evict(&mut self, keeper: Keeper<'_>, hand: &mut Hand<'_, A>) -> Room {
+        let start = (self.moment.stopwatch)();
         let mut task = MakeRoom { now: self.moment.now, changes: self.changes, random: self.random };
         let room = match hand {
             Hand::One(keyspace, _) => keeper.make_room(&mut task, &mut [(self.shard, keyspace)]),
@@ -217,6 +271,8 @@ impl<A: Clone> Runner<'_, '_, A> {
                 keeper.make_room(&mut task, &mut at_hand)
             }
         };
+        let nanos = (self.moment.stopwatch)().saturating_sub(start);
+        self.moment.host.diagnostics().took("eviction-cycle", nanos, self.moment.now);
         *self.has_to_relieve |= room == Room::Later;
         if room == Room::Elsewhere {
             for helper in keeper.call_helpers().filter(|helper| *helper != self.shard) {
@@ -255,9 +311,16 @@ impl<A: Clone> Runner<'_, '_, A> {
             ReplyWriter::new(&mut replies.bytes, exec.protocol).array(calls.len());
         }
         self.is_in_transaction = true;
+        if self.precision.is_wanted() {
+            // What came before the first call is no part of it.
+            self.meter.lap();
+        }
         for call in calls {
             let before = replies.bytes.len();
             self.call(batch, call, hand, replies);
+            if self.precision.is_wanted() {
+                self.measure(batch, std::slice::from_ref(call));
+            }
             let is_confirmation =
                 matches!(call.command.spec.run, Run::Step(Step::Subscribe(_) | Step::Unsubscribe(_)));
             if is_muted && !is_confirmation {

@@ -142,6 +142,7 @@ impl Tools {
             effects,
             changes,
             is_in_transaction,
+            precision: moment.host.diagnostics().precision(),
         }
     }
 
@@ -268,7 +269,9 @@ impl<A: Clone> Shard<A> {
         observers.tracking.finish(effects);
         self.counters.observed(observers);
         if reclaimed.steps > 0 {
-            self.was_busy((moment.stopwatch)().saturating_sub(start));
+            let nanos = (moment.stopwatch)().saturating_sub(start);
+            self.was_busy(nanos);
+            moment.host.diagnostics().took("expire-cycle", nanos, moment.now);
         }
         reclaimed
     }

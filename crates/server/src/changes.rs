@@ -10,6 +10,7 @@ use tokio::signal::unix::Signal;
 
 use crate::durability::Order;
 use crate::host::{ServerHost, event_classes};
+use crate::settings::diagnostics_options;
 use crate::shard::{KeepWithin, WatchIdleness};
 use crate::supervisor;
 use crate::system;
@@ -105,6 +106,7 @@ impl ServerHost {
             self.set_log_level(changed.log.level);
         }
         self.access.set_log_entries_max(changed.access.log_entries_max);
+        self.diagnostics.set_options(diagnostics_options(&changed.slow));
         if password_changes {
             self.access.change(|users| users.set_default_password(changed.server.password.reveal()));
         }

@@ -14,11 +14,12 @@ use std::time::Duration;
 use actix::{Handler, Message};
 use mayfly_acl::{Access, Users};
 use mayfly_command::{
-    Begun, ClientCard, CommandFacts, CommandId, Host, HostFacts, NO_ACL_FILE, Pause, PersistenceFacts,
-    ShardFacts, SnapshotKind, SnapshotRefusal, Table, catalogue,
+    Begun, ClientCard, CommandFacts, CommandId, Diagnostics, Host, HostFacts, NO_ACL_FILE, Pause,
+    PersistenceFacts, ShardFacts, SnapshotKind, SnapshotRefusal, Table, catalogue,
 };
 use mayfly_config::{
-    Config, Directive, FsyncPolicy, Level, Loaded, PersistenceConfig, Place, Source, rewrite,
+    Config, DIRECTIVES, Directive, FsyncPolicy, Kind, Level, Loaded, PersistenceConfig, Place, Source,
+    rewrite,
 };
 use mayfly_engine::{
     Counter, Door, ERROR_CODES, EventClasses, Pauses, SharedEventClasses, SharedMemory, ThreadCounters,
@@ -36,6 +37,7 @@ use crate::durability::{self, Queue, Waiter};
 use crate::inbox::{ClientAddress, ShardPeer};
 use crate::monitors::Monitors;
 use crate::sampler::Samples;
+use crate::settings::diagnostics_options;
 use crate::shard::{Answer, AskForSnapshot, Disconnect, Resume, ShardActor, UsersChanged};
 use crate::tls::Tls;
 
@@ -77,6 +79,8 @@ pub struct ServerHost {
     pub changing: Mutex<()>,
     /// Who may do what.
     pub access: Access,
+    /// What took long.
+    pub diagnostics: Diagnostics,
     config: RwLock<Arc<Config>>,
     /// How often it has changed.
     generation: AtomicU64,
@@ -108,6 +112,8 @@ impl ServerHost {
         let clock = Clock::start();
         let access = Access::new(users, catalogue());
         access.set_log_entries_max(loaded.config.access.log_entries_max);
+        let diagnostics = Diagnostics::default();
+        diagnostics.set_options(diagnostics_options(&loaded.config.slow));
         Ok(ServerHost {
             clients: Clients::new(loaded.config.server.connections_max),
             pauses: Pauses::default(),
@@ -118,6 +124,7 @@ impl ServerHost {
             started_seconds: clock.now().0 / 1_000,
             clock,
             access,
+            diagnostics,
             counters: (0..shards).map(|_| Arc::default()).collect(),
             port: AtomicU16::new(0),
             run_id: random.iter().map(|byte| format!("{byte:02x}")).collect(),
@@ -218,6 +225,20 @@ impl Host for ServerHost {
 
     fn fill_with_random(&self, bytes: &mut [u8]) -> Result<(), String> {
         getrandom::fill(bytes).map_err(|error| format!("the system gives no random numbers: {error}"))
+    }
+
+    fn diagnostics(&self) -> &Diagnostics {
+        &self.diagnostics
+    }
+
+    fn is_secret_parameter(&self, name: &[u8]) -> bool {
+        let found = DIRECTIVES.iter().find(|known| known.parameter().as_bytes().eq_ignore_ascii_case(name));
+        // What nobody knows is refused; it may be a secret that was spelt wrong.
+        found.is_none_or(|directive| matches!(directive.kind, Kind::Secret { .. } | Kind::Users { .. }))
+    }
+
+    fn client(&self, id: u64) -> Option<Arc<ClientCard>> {
+        self.clients.find(id)
     }
 
     fn databases(&self) -> u16 {

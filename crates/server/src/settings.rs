@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use mayfly_command::{TtlBounds, TtlRule, TtlRules};
-use mayfly_config::{Config, MemoryConfig, MemoryPolicy, TtlConfig, parse_ttl_rules};
+use mayfly_command::{DiagnosticsOptions, TtlBounds, TtlRule, TtlRules};
+use mayfly_config::{Config, MemoryConfig, MemoryPolicy, SlowConfig, TtlConfig, parse_ttl_rules};
 use mayfly_engine::{MemoryOptions, SessionOptions, ShardOptions, TransactionLimits};
 use mayfly_resp::RequestLimits;
 use mayfly_store::{AccessPolicy, EvictionPolicy, StoreOptions};
@@ -75,6 +75,15 @@ pub fn shard_options(config: &Config, host: &ServerHost) -> ShardOptions {
         },
         shared_memory: host.door.memory.clone(),
         ttl_rules: ttl_rules(&config.ttl).map(Arc::new),
+    }
+}
+
+/// What is looked at as slow.
+pub fn diagnostics_options(slow: &SlowConfig) -> DiagnosticsOptions {
+    DiagnosticsOptions {
+        slow_call_nanos_min: slow.log_micros_min.map(|micros| micros * 1_000),
+        slow_log_entries_max: slow.log_entries_max,
+        latency_millis_min: slow.latency_ms,
     }
 }
 

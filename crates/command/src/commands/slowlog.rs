@@ -1,7 +1,11 @@
-//! `SLOWLOG <subcommand>`: there is no log of slow commands, so it is empty; `CONFIG GET` says that it is off.
+//! `SLOWLOG <subcommand>`: the latest calls that took long, newest first.
+//!
+//! A call is measured from its look-up to its reply, with what it evicts; waiting in queues and for the disk is not in
+//! it. What is logged is in `diagnostics`.
 
 use crate::argument::Argument;
 use crate::context::SessionContext;
+use crate::diagnostics::SlowCall;
 use crate::documentation::{help_spec, reply_help};
 use crate::error::{CommandError, Outcome};
 use crate::number;
@@ -21,7 +25,8 @@ pub static SPEC: Spec = Spec {
 
 static GET: Spec = Spec {
     name: "get",
-    summary: "Returns the slow log's entries: none, as slow commands are not logged.",
+    summary: "Returns the slow log's entries, newest first: 10, or count, or with -1 all.",
+    complexity: "O(N) where N is the number of entries returned",
     arity: -2,
     arguments: &[Argument::integer("count").optional()],
     run: Run::Session(get),
@@ -30,9 +35,11 @@ static GET: Spec = Spec {
 
 static LEN: Spec = Spec {
     name: "len",
-    summary: "Returns the number of entries in the slow log, which is 0.",
+    summary: "Returns the number of entries in the slow log.",
+    complexity: "O(1)",
     run: Run::Session(|context, _| {
-        context.reply.integer(0);
+        let length = context.host.diagnostics().slow_log().iter().len();
+        context.reply.integer(length as i64);
         Ok(())
     }),
     ..SUBCOMMAND
@@ -40,8 +47,10 @@ static LEN: Spec = Spec {
 
 static RESET: Spec = Spec {
     name: "reset",
-    summary: "Clears the slow log, which is empty.",
+    summary: "Clears all entries from the slow log.",
+    complexity: "O(N) where N is the number of entries in the slowlog",
     run: Run::Session(|context, _| {
+        context.host.diagnostics().slow_log().clear();
         context.reply.ok();
         Ok(())
     }),
@@ -58,15 +67,38 @@ const SUBCOMMAND: Spec = Spec {
 
 static HELP: Spec = help_spec(Group::Server, help);
 
+/// Entries that `GET` answers unless it is told how many, as in Redis.
+const COUNT: usize = 10;
 const BAD_COUNT: CommandError = CommandError::fixed("ERR count should be greater than or equal to -1");
 
 fn get(context: &mut SessionContext<'_>, words: Words<'_>) -> Outcome {
-    match words.len() {
-        2 => {}
-        3 => _ = number::integer(words.at(2)).filter(|count| *count >= -1).ok_or(BAD_COUNT)?,
-        _ => return Err(CommandError::WrongArity),
+    let count = match words.len() {
+        2 => COUNT,
+        3 => match number::integer(words.at(2)).filter(|count| *count >= -1).ok_or(BAD_COUNT)? {
+            -1 => usize::MAX,
+            count => count as usize,
+        },
+        _ => {
+            let name = String::from_utf8_lossy(words.at(1));
+            return Err(CommandError::text(format!(
+                "ERR unknown subcommand or wrong number of arguments for '{name}'. Try SLOWLOG HELP."
+            )));
+        }
+    };
+    // Copied, so that whoever has something to log need not wait until it is written.
+    let calls: Vec<SlowCall> = context.host.diagnostics().slow_log().iter().take(count).cloned().collect();
+    let reply = &mut context.reply;
+    reply.array(calls.len());
+    for call in calls {
+        reply.array(6);
+        reply.integer(call.id as i64);
+        reply.integer(call.unix_seconds);
+        reply.integer(call.micros as i64);
+        reply.array(call.words.len());
+        call.words.iter().for_each(|word| reply.bulk(word));
+        reply.bulk(call.address.as_bytes());
+        reply.bulk(&call.name);
     }
-    context.reply.array(0);
     Ok(())
 }
 
@@ -88,6 +120,10 @@ mod tests {
             ("SLOWLOG GET 128", "(empty array)"),
             ("SLOWLOG GET -2", COUNT),
             ("SLOWLOG GET x", COUNT),
+            (
+                "SLOWLOG GET 1 2",
+                "(error) ERR unknown subcommand or wrong number of arguments for 'GET'. Try SLOWLOG HELP.",
+            ),
             ("SLOWLOG LEN", "(integer) 0"),
             ("SLOWLOG RESET", "OK"),
             ("SLOWLOG HELP", "*"),

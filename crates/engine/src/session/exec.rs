@@ -51,7 +51,6 @@ impl Session {
             let line = "EXECABORT Transaction discarded because of previous errors.";
             return self.refuse(line, surroundings.counters);
         }
-        meter.stop();
         let (database, protocol) = (self.client.database, self.client.protocol);
         let mut built = self.build(&transaction, surroundings);
         let watch = self.watch.take();
@@ -68,6 +67,9 @@ impl Session {
         let kind = CallKind::Transaction { calls: built.calls.len() as u32, flag: None, is_muted };
         let call =
             Call { is_tracked: false, word_count: 0, database, protocol, ..self.call(exec, kind, 0, 0) };
+        if !built.shards.is_empty() {
+            meter.hand_over();
+        }
         let batch = match built.shards[..] {
             [] => {
                 ReplyWriter::new(&mut self.local.bytes, protocol).array(built.calls.len());
@@ -168,7 +170,8 @@ impl Session {
                 }
             }
             if self.is_monitored(surroundings) {
-                self.monitoring.show(&self.client, command, words, surroundings.now_micros);
+                let (host, now_micros) = (surroundings.host, surroundings.now_micros);
+                self.monitoring.show(&self.client, command, words, host, now_micros);
             }
         }
         self.client.is_in_transaction = false;

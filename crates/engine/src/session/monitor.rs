@@ -12,8 +12,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::Bytes;
-use mayfly_command::words::is;
-use mayfly_command::{ClientState, Command, Flags, ReplyMode, Words};
+use mayfly_command::{ClientState, Command, Flags, Host, ReplyMode, Words, secret_words};
 
 use super::{Session, Surroundings};
 use crate::batch::Outgoing;
@@ -51,6 +50,7 @@ impl Monitoring {
         client: &ClientState,
         command: &'static Command,
         words: Words<'_>,
+        host: &dyn Host,
         now_micros: i64,
     ) {
         if command.spec.flags.has(Flags::ADMIN) || self.lines.len() > self.bytes_max {
@@ -60,7 +60,7 @@ impl Monitoring {
         let (seconds, micros) = (now_micros / 1_000_000, now_micros % 1_000_000);
         let (database, address) = (client.database, &client.card.address);
         let _ = write!(lines, "+{seconds}.{micros:06} [{database} {address}]");
-        let secret = secret_words(command, words);
+        let secret = secret_words(command, words, host);
         for (index, word) in words.from(0).enumerate() {
             lines.push(' ');
             if secret.contains(&index) { lines.push_str(REDACTED) } else { quote(word, lines) }
@@ -111,18 +111,6 @@ impl Session {
         if std::mem::take(&mut self.monitoring.is_known) {
             self.forgets.push(Outgoing::Monitor { client: self.client.card.id, begins: false });
         }
-    }
-}
-
-/// The positions of words that nobody may read.
-fn secret_words(command: &Command, words: Words<'_>) -> std::ops::Range<usize> {
-    match command.full_name() {
-        "auth" => 1..words.len(),
-        "hello" => {
-            let option = words.from(0).enumerate().skip(2).find(|(_, word)| is(word, "auth"));
-            option.map_or(0..0, |(index, _)| index + 1..index + 3)
-        }
-        _ => 0..0,
     }
 }
 

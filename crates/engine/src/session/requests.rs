@@ -18,6 +18,7 @@ use crate::meter::Meter;
 use crate::observers::WatchFlag;
 use crate::pauses::is_writing;
 use crate::router::{Route, route};
+use crate::slow;
 use crate::transaction::Transaction;
 
 impl Session {
@@ -97,7 +98,8 @@ impl Session {
         }
         if self.is_monitored(surroundings) {
             let words = Words::new(buffer, self.decoder.words());
-            self.monitoring.show(&self.client, command, words, surroundings.now_micros);
+            let (host, now_micros) = (surroundings.host, surroundings.now_micros);
+            self.monitoring.show(&self.client, command, words, host, now_micros);
         }
     }
 
@@ -200,6 +202,27 @@ impl Session {
         Ok(command)
     }
 
+    /// Measures the command of the session that just ended, and brings it if it took long.
+    fn measure(
+        &self,
+        command: &'static Command,
+        buffer: &[u8],
+        surroundings: &Surroundings<'_>,
+        meter: &mut Meter<'_>,
+    ) {
+        let precision = surroundings.host.diagnostics().precision();
+        let is_fast = command.spec.flags.has(Flags::FAST);
+        if !precision.is_wanted() || (is_fast && precision.together_max > 1) {
+            return;
+        }
+        let nanos = meter.lap();
+        if nanos >= precision.slow_nanos {
+            let (now, client) = (UnixMillis(surroundings.now_micros / 1_000), self.client.card.id);
+            let words = Words::new(buffer, self.decoder.words());
+            slow::report_call(surroundings.host, command, words, client, 1, nanos, now);
+        }
+    }
+
     /// Runs a command of the session.
     pub(super) fn answer(
         &mut self,
@@ -211,7 +234,8 @@ impl Session {
         self.client.card.last_command.store(command.id.0, Relaxed);
         meter.begin(command.id);
         if let Run::Step(step) = command.spec.run {
-            return self.take_step(step, command, surroundings, meter);
+            self.take_step(step, command, surroundings, meter);
+            return self.measure(command, buffer, surroundings, meter);
         }
         let words = Words::new(buffer, self.decoder.words());
         if is_ping(command, words) && self.subscriptions > 0 && self.client.protocol == Protocol::Resp2 {
@@ -225,6 +249,7 @@ impl Session {
             meter.error();
             surroundings.counters.error(&self.local.bytes[before + 1..]);
         }
+        self.measure(command, buffer, surroundings, meter);
         if self.client.reply_mode == ReplyMode::On {
             // It may have been turned on just now.
             self.lanes.mute(false);

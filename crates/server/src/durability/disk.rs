@@ -283,9 +283,16 @@ impl Disk {
         if is_due {
             self.sync();
         } else {
+            let start = self.host.clock.nanos();
             let _ = self.log.write_out();
+            self.took("aof-write", self.host.clock.nanos() - start);
             self.look_at_health();
         }
+    }
+
+    /// An event of latency, if it is long enough.
+    fn took(&self, event: &'static str, nanos: u64) {
+        self.host.diagnostics.took(event, nanos, self.host.clock.now());
     }
 
     fn sync(&mut self) -> bool {
@@ -295,8 +302,10 @@ impl Disk {
         measures.is_syncing.store(true, Relaxed);
         let result = self.log.sync();
         measures.is_syncing.store(false, Relaxed);
+        let nanos = self.host.clock.nanos() - start;
+        self.took("aof-fsync", nanos);
         match &result {
-            Ok(_) if has_work => measures.sync_nanos.record(self.host.clock.nanos() - start),
+            Ok(_) if has_work => measures.sync_nanos.record(nanos),
             Ok(_) => {}
             Err(_) => measures.sync_failures.add(1),
         }

@@ -93,6 +93,11 @@ pub const METRICS: &[Metric] = &[
         source: Source::ProcessGauge(|host| host.clock.uptime().as_secs_f64()),
     },
     Metric {
+        name: "mayfly_slow_calls_total",
+        help: "Calls that took slow.log_micros_min or longer, whether or not they are still in SLOWLOG.",
+        source: Source::ProcessCounter(|host| host.diagnostics.slow_calls()),
+    },
+    Metric {
         name: "mayfly_config_reloads_total",
         help: "Times that the config was read again on SIGHUP.",
         source: Source::ProcessCounter(|host| host.reloads.done.load(Relaxed)),
