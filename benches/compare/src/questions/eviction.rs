@@ -37,8 +37,7 @@ pub struct Options {
     policies: Vec<String>,
 }
 
-const POLICIES: &str =
-    "allkeys-lru,allkeys-lfu,allkeys-random,volatile-lru,volatile-lfu,volatile-random,volatile-ttl";
+const POLICIES: &str = "noeviction,allkeys-lru,allkeys-lfu,allkeys-random,volatile-lru,volatile-lfu,volatile-random,volatile-ttl";
 /// How much data there is, in limits.
 const DATA: u64 = 2;
 /// Reads that are sent at once.
@@ -188,6 +187,8 @@ struct Cache {
     socket: TcpStream,
     value: String,
     input: Vec<u8>,
+    /// Up to where the input is read.
+    read_to: usize,
     hits: u64,
     misses: u64,
     refused: u64,
@@ -201,7 +202,8 @@ impl Cache {
         let socket = TcpStream::connect(address)?;
         socket.set_nodelay(true)?;
         socket.set_read_timeout(Some(SILENCE_MAX))?;
-        Ok(Cache { socket, value: value.to_owned(), input: Vec::new(), hits: 0, misses: 0, refused: 0 })
+        let value = value.to_owned();
+        Ok(Cache { socket, value, input: Vec::new(), read_to: 0, hits: 0, misses: 0, refused: 0 })
     }
 
     /// Reads so many times; what is not there is written.
@@ -247,18 +249,21 @@ impl Cache {
     /// The first line of the next reply; a string behind it is passed over.
     fn reply(&mut self) -> Result<Vec<u8>> {
         loop {
-            if let Some(end) = self.input.windows(2).position(|pair| pair == b"\r\n") {
-                let line = self.input[..end].to_vec();
+            let input = &self.input[self.read_to..];
+            if let Some(end) = input.windows(2).position(|pair| pair == b"\r\n") {
+                let line = input[..end].to_vec();
                 let length = line.strip_prefix(b"$").and_then(|number| std::str::from_utf8(number).ok());
                 let whole = match length.and_then(|number| number.parse::<usize>().ok()) {
                     Some(length) => end + 2 + length + 2,
                     None => end + 2,
                 };
-                if self.input.len() >= whole {
-                    self.input.drain(..whole);
+                if input.len() >= whole {
+                    self.read_to += whole;
                     return Ok(line);
                 }
             }
+            self.input.drain(..self.read_to);
+            self.read_to = 0;
             let mut bytes = [0; 64 * 1024];
             let length = self.socket.read(&mut bytes)?;
             ensure!(length > 0, "the server closed the connection");
