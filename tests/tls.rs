@@ -322,6 +322,37 @@ fn certificates_change_while_connections_live() {
 }
 
 #[test]
+fn the_end_of_certificates_is_exported_and_renewed_with_them() {
+    const JANUARY_2031: f64 = 1_924_992_000.0;
+    const JANUARY_2041: f64 = 2_240_611_200.0;
+    const FOUR_THOUSAND: f64 = 67_090_118_400.0;
+    let authority = Authority::new();
+    let own = authority.issue_until("server", 2041);
+    let (launch, _) = launch_tls(1, &authority, &own);
+    let server = launch.start();
+    let expiry = |certificate: &str| {
+        let label = format!("certificate=\"{certificate}\"");
+        server.scrape().sum_where("mayfly_tls_certificate_expiry_seconds", &label)
+    };
+    assert_eq!((expiry("server"), expiry("authority")), (JANUARY_2041, FOUR_THOUSAND));
+
+    // The first that ends counts, whichever it is in the file.
+    let chain = [&own.certificate, &authority.issue_until("between", 2031).certificate]
+        .map(|file| fs::read_to_string(file).expect("it was written"));
+    fs::write(&own.certificate, chain.concat()).expect("it can be written");
+    server.signal(Signal::HUP);
+    server.wait_for_log("the config was reloaded");
+    assert_eq!(expiry("server"), JANUARY_2031);
+
+    let set = ["CONFIG", "SET", "tls-auth-clients", "no", "tls-ca-cert-file", ""];
+    assert_eq!(server.connect().call(&set).to_string(), "OK");
+    assert_eq!((expiry("server"), expiry("authority")), (JANUARY_2031, 0.0));
+
+    let plain = Server::start(1);
+    assert_eq!(plain.scrape().sum("mayfly_tls_certificate_expiry_seconds"), 0.0);
+}
+
+#[test]
 fn a_mistake_stops_the_start_and_is_found_by_a_check() {
     let authority = Authority::new();
     let (own, other) = (authority.issue("server"), authority.issue("other"));

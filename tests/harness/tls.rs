@@ -56,10 +56,22 @@ impl Authority {
 
     /// Issues a certificate for this machine to `name`. One of this name is replaced.
     pub fn issue(&self, name: &str) -> Files {
+        self.issue_with(name, |_| KeyPair::generate().expect("the system has random numbers"))
+    }
+
+    /// The same until the first of January of a year.
+    pub fn issue_until(&self, name: &str, year: i32) -> Files {
+        self.issue_with(name, |params| {
+            params.not_after = rcgen::date_time_ymd(year, 1, 1);
+            KeyPair::generate().expect("the system has random numbers")
+        })
+    }
+
+    fn issue_with(&self, name: &str, make_key: impl FnOnce(&mut CertificateParams) -> KeyPair) -> Files {
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
         let mut params = CertificateParams::new(names).expect("the names are right");
         params.distinguished_name.push(DnType::CommonName, name);
-        let key = KeyPair::generate().expect("the system has random numbers");
+        let key = make_key(&mut params);
         let certificate = params.signed_by(&key, &*self.issuer).expect("the parameters are right");
         let path = |kind: &str| self.folder.path().join(format!("{name}.{kind}.pem"));
         let files = Files { certificate: path("cert"), key: path("key") };

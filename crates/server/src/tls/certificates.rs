@@ -13,6 +13,7 @@ use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 
+use super::expiry::{Expiry, earliest};
 use crate::error::StartError;
 
 /// The longest file of certificates that is read: more than the authorities of a whole browser need.
@@ -25,6 +26,8 @@ pub struct Certificates {
     pub clients: Arc<ServerConfig>,
     /// Those of the collector.
     pub metrics: Arc<ServerConfig>,
+    /// When they expire.
+    pub expiry: Expiry,
 }
 
 /// What is wrong with the settings of TLS, or with one of the files.
@@ -63,12 +66,13 @@ impl Certificates {
     /// The first thing that is wrong.
     pub fn load(config: &TlsConfig) -> Result<Self, Mistake> {
         let provider = Arc::new(ring::default_provider());
-        let own = own_certificate(config, &provider)?;
-        let authorities = authorities(config)?;
+        let (own, server_seconds) = own_certificate(config, &provider)?;
+        let (authorities, authority_seconds) = authorities(config)?.unzip();
         let make = |path, auth| server_config(config, path, auth, &own, authorities.as_ref(), &provider);
         Ok(Certificates {
             clients: make("tls.auth_clients", config.auth_clients)?,
             metrics: make("tls.metrics_auth_clients", config.metrics_auth_clients)?,
+            expiry: Expiry { server_seconds, authority_seconds: authority_seconds.unwrap_or(0) },
         })
     }
 }
@@ -126,10 +130,14 @@ fn versions(protocols: TlsProtocols) -> &'static [&'static SupportedProtocolVers
     }
 }
 
-fn own_certificate(config: &TlsConfig, provider: &CryptoProvider) -> Result<Arc<CertifiedKey>, Mistake> {
+/// The certificate with its key, and when it expires.
+fn own_certificate(
+    config: &TlsConfig,
+    provider: &CryptoProvider,
+) -> Result<(Arc<CertifiedKey>, u64), Mistake> {
     const CERTIFICATE: &str = "tls.cert_file";
     const KEY: &str = "tls.key_file";
-    let chain = certificates(CERTIFICATE, &config.cert_file)?;
+    let (chain, expiry) = certificates(CERTIFICATE, &config.cert_file)?;
     let key_mistake =
         |problem: String| Mistake { path: KEY, problem: format!("{}: {problem}", config.key_file) };
     let key = PrivateKeyDer::from_pem_slice(&read(KEY, &config.key_file)?)
@@ -144,7 +152,9 @@ fn own_certificate(config: &TlsConfig, provider: &CryptoProvider) -> Result<Arc<
         problem: format!("{}: the certificate cannot be used: {error}", config.cert_file),
     };
     match own.keys_match() {
-        Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => Ok(Arc::new(own)),
+        Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {
+            Ok((Arc::new(own), expiry))
+        }
         Err(rustls::Error::InconsistentKeys(_)) => Err(key_mistake(format!(
             "the private key is not that of the certificate in {}",
             config.cert_file
@@ -153,22 +163,25 @@ fn own_certificate(config: &TlsConfig, provider: &CryptoProvider) -> Result<Arc<
     }
 }
 
-fn authorities(config: &TlsConfig) -> Result<Option<Arc<RootCertStore>>, Mistake> {
+/// The authorities of clients, if there are any, and when the first of them expires.
+fn authorities(config: &TlsConfig) -> Result<Option<(Arc<RootCertStore>, u64)>, Mistake> {
     const PATH: &str = "tls.ca_cert_file";
     if config.ca_cert_file.is_empty() {
         return Ok(None);
     }
     let mut authorities = RootCertStore::empty();
-    for certificate in certificates(PATH, &config.ca_cert_file)? {
+    let (certificates, expiry) = certificates(PATH, &config.ca_cert_file)?;
+    for certificate in certificates {
         authorities.add(certificate).map_err(|error| Mistake {
             path: PATH,
             problem: format!("{}: a certificate cannot be used: {error}", config.ca_cert_file),
         })?;
     }
-    Ok(Some(Arc::new(authorities)))
+    Ok(Some((Arc::new(authorities), expiry)))
 }
 
-fn certificates(path: &'static str, file: &str) -> Result<Vec<CertificateDer<'static>>, Mistake> {
+/// The certificates of a file, and when the first of them expires.
+fn certificates(path: &'static str, file: &str) -> Result<(Vec<CertificateDer<'static>>, u64), Mistake> {
     let mistake = |problem: String| Mistake { path, problem: format!("{file}: {problem}") };
     let text = read(path, file)?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
@@ -176,7 +189,10 @@ fn certificates(path: &'static str, file: &str) -> Result<Vec<CertificateDer<'st
         Ok(certificates) if certificates.is_empty() => {
             Err(mistake("holds no certificate in PEM form".to_owned()))
         }
-        Ok(certificates) => Ok(certificates),
+        Ok(certificates) => match earliest(&certificates) {
+            Ok(expiry) => Ok((certificates, expiry)),
+            Err(error) => Err(mistake(format!("holds a certificate that cannot be read: {error}"))),
+        },
         Err(error) => Err(mistake(format!("is damaged: {error}"))),
     }
 }

@@ -1,9 +1,10 @@
 //! TLS: the certificates that hold now, and what is counted of handshakes.
 //!
-//! Here: what the process knows of TLS. Reading the files is `certificates`, the handshake `handshakes`, what follows
-//! it `socket/tls.rs`.
+//! Here: what the process knows of TLS. Reading the files is `certificates`, their dates `expiry`, the handshake
+//! `handshakes`, what follows it `socket/tls.rs`.
 
 pub mod certificates;
+mod expiry;
 pub mod handshakes;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
@@ -13,6 +14,7 @@ use mayfly_config::TlsConfig;
 use rustls::ServerConfig;
 
 use certificates::{Certificates, Mistake};
+use expiry::Expiry;
 
 /// Failed handshakes are warned about once in this time; with `log.level` debug each is told.
 const WARNING_EVERY_MS: i64 = 60_000;
@@ -52,6 +54,12 @@ impl Tls {
     /// Whether there are any.
     pub fn is_used(&self) -> bool {
         self.certificates.read().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// When those that hold now expire; all 0 where there are none.
+    pub fn expiry(&self) -> Expiry {
+        let certificates = self.certificates.read().unwrap_or_else(PoisonError::into_inner);
+        certificates.as_ref().map_or_else(Expiry::default, |certificates| certificates.expiry)
     }
 
     /// Those that hold now, if the files of `config` are right: to be [set](Tls::set) when all else is right too.
