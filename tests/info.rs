@@ -104,3 +104,30 @@ fn who_listens_and_watches_is_counted() {
         }
     }
 }
+
+#[test]
+fn memory_stats_and_info_agree_and_the_doctor_has_looked() {
+    for shards in SHARD_COUNTS {
+        let server = Server::start(shards);
+        let mut client = server.connect();
+        for number in 0..1_000 {
+            client.run(&format!("HSETEX key:{number} f v 600"));
+        }
+        let stats = client.run("MEMORY STATS").to_string();
+        for (stat, name) in [
+            ("total.allocated", "used_memory"),
+            ("overhead.total", "used_memory_overhead"),
+            ("dataset.bytes", "used_memory_dataset"),
+            ("startup.allocated", "used_memory_startup"),
+        ] {
+            let line =
+                stats.split_once(&format!("\"{stat}\"\n")).and_then(|(_, behind)| behind.lines().next());
+            let value =
+                line.and_then(|line| line.split_once("(integer) ")).unwrap_or_else(|| panic!("{stats}")).1;
+            assert_eq!(value, field(&mut client, "memory", name), "{stat}");
+        }
+        assert_ne!(field(&mut client, "memory", "used_memory_overhead"), "0");
+        let advice = client.run("MEMORY DOCTOR").to_string();
+        assert!(!advice.is_empty() && !advice.starts_with("(error)"), "{advice}");
+    }
+}

@@ -27,6 +27,27 @@ pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
+/// A key that is good for tests alone.
+const KEY: &str = "\
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg7zqJcum7CZ9xRB5Z
+9FZkZ5fCaYWsHsHuSsq016EmwQKhRANCAARUN/HZ6XXBt8tIgzn/ckv12+O2Lp11
+L5ogs2hMkjw5NCA/9xMbYi3GJM8RIA/3zew1KLEsAp7oGEh6WDPd8TwZ
+-----END PRIVATE KEY-----
+";
+/// The same key, encrypted by `openssl pkcs8 -topk8` with [`KEY_PASSWORD`].
+const LOCKED_KEY: &str = "\
+-----BEGIN ENCRYPTED PRIVATE KEY-----
+MIHsMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAjjegkEx109FAICCAAw
+DAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEEE6r2tGabjXJ1Af8pQHt7PIEgZA0
+CRlCPBwfAX15R/P6n8+E2fkhtkuMuBQTjsWJbCF25BBvZWmhPYt9DtGaTGldyX/W
+q3mqjJuDJl9Mlh8chcR/m9OGlPYDt0iuw6GM5RjSMzb4vZ8FkaX4Mmn726AhfymS
+MHHHtg70Fqd/gJ0z/bXWkzP+jSbLxcxg6UbGGStyY2yixmTWykAbZ2WsYh8mQMU=
+-----END ENCRYPTED PRIVATE KEY-----
+";
+/// What opens it.
+pub const KEY_PASSWORD: &str = "sesame";
+
 /// The files of a certificate and its key.
 #[derive(Clone)]
 pub struct Files {
@@ -56,10 +77,29 @@ impl Authority {
 
     /// Issues a certificate for this machine to `name`. One of this name is replaced.
     pub fn issue(&self, name: &str) -> Files {
+        self.issue_with(name, |_| KeyPair::generate().expect("the system has random numbers"))
+    }
+
+    /// The same until the first of January of a year.
+    pub fn issue_until(&self, name: &str, year: i32) -> Files {
+        self.issue_with(name, |params| {
+            params.not_after = rcgen::date_time_ymd(year, 1, 1);
+            KeyPair::generate().expect("the system has random numbers")
+        })
+    }
+
+    /// The same with [`KEY`], of which the file holds [`LOCKED_KEY`].
+    pub fn issue_locked(&self, name: &str) -> Files {
+        let files = self.issue_with(name, |_| KeyPair::from_pem(KEY).expect("it is a key"));
+        fs::write(&files.key, LOCKED_KEY).expect("it can be written");
+        files
+    }
+
+    fn issue_with(&self, name: &str, make_key: impl FnOnce(&mut CertificateParams) -> KeyPair) -> Files {
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
         let mut params = CertificateParams::new(names).expect("the names are right");
         params.distinguished_name.push(DnType::CommonName, name);
-        let key = KeyPair::generate().expect("the system has random numbers");
+        let key = make_key(&mut params);
         let certificate = params.signed_by(&key, &*self.issuer).expect("the parameters are right");
         let path = |kind: &str| self.folder.path().join(format!("{name}.{kind}.pem"));
         let files = Files { certificate: path("cert"), key: path("key") };

@@ -232,6 +232,8 @@ pub struct HostFacts {
     pub resident_bytes_max: u64,
     /// Memory of the machine in bytes.
     pub machine_bytes: u64,
+    /// Of that what processes can still have.
+    pub machine_available_bytes: u64,
     /// Processor time of the process in system mode, seconds.
     pub system_seconds: f64,
     /// Processor time of the process in user mode, seconds.

@@ -446,6 +446,7 @@ impl ServerHost {
             resident_bytes,
             resident_bytes_max: resident_bytes_max.max(resident_bytes),
             machine_bytes: process.machine_bytes,
+            machine_available_bytes: process.machine_available_bytes,
             system_seconds: process.system_seconds,
             user_seconds: process.user_seconds,
             shards_at_reset: ShardFacts::default(),
@@ -572,6 +573,8 @@ pub struct Process {
     pub resident_bytes: u64,
     /// Memory of the machine in bytes.
     pub machine_bytes: u64,
+    /// Of that what processes can still have.
+    pub machine_available_bytes: u64,
     /// Processor time in user mode, seconds.
     pub user_seconds: f64,
     /// Processor time in system mode, seconds.
@@ -586,7 +589,8 @@ impl Process {
         let machine = <procfs::Meminfo as procfs::Current>::current().ok();
         Some(Process {
             resident_bytes: stat.rss * procfs::page_size(),
-            machine_bytes: machine.map_or(0, |memory| memory.mem_total),
+            machine_bytes: machine.as_ref().map_or(0, |memory| memory.mem_total),
+            machine_available_bytes: machine.and_then(|memory| memory.mem_available).unwrap_or(0),
             user_seconds: stat.utime as f64 / ticks,
             system_seconds: stat.stime as f64 / ticks,
         })

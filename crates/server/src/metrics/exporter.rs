@@ -190,6 +190,11 @@ impl State {
                 }
             }
             Source::ProcessGauge(value) => self.gauge(name, Vec::new(), value(host)),
+            Source::ProcessGauges(label, values) => {
+                for (series, value) in values(host) {
+                    self.gauge(name, vec![Label::new(label, series)], value);
+                }
+            }
             Source::ProcessCounter(value) => self.counter(name, Vec::new(), value(host)),
             Source::BuildInfo => {
                 let labels =

@@ -51,6 +51,8 @@ pub enum Source {
     CommandSeconds(&'static [f64]),
     /// Gauge of the process.
     ProcessGauge(fn(&ServerHost) -> f64),
+    /// Gauges of the process, one for each value of this label.
+    ProcessGauges(&'static str, fn(&ServerHost) -> Vec<(&'static str, f64)>),
     /// Counter of the process.
     ProcessCounter(fn(&ServerHost) -> u64),
     /// Histogram of the disk's thread, without a label: the tally, its unit in that of the metric, the buckets.
@@ -158,6 +160,15 @@ pub const METRICS: &[Metric] = &[
         name: "mayfly_tls_handshakes_under_way",
         help: "TLS handshakes that have begun and are not done.",
         source: Source::ProcessGauge(|host| host.tls.under_way.load(Relaxed) as f64),
+    },
+    Metric {
+        name: "mayfly_tls_certificate_expiry_seconds",
+        help: "When the first certificate of tls.cert_file (server) and of tls.ca_cert_file (authority) expires, in Unix \
+               seconds; 0 without one.",
+        source: Source::ProcessGauges("certificate", |host| {
+            let expiry = host.tls.expiry();
+            vec![("server", expiry.server_seconds as f64), ("authority", expiry.authority_seconds as f64)]
+        }),
     },
     Metric {
         name: "mayfly_input_bytes_total",
@@ -426,6 +437,7 @@ impl Source {
             | Source::ShardForecast(_)
             | Source::ThreadGauge(_)
             | Source::ProcessGauge(_)
+            | Source::ProcessGauges(..)
             | Source::DiskGauge(_)
             | Source::BuildInfo => "gauge",
             Source::ShardCounter(..)
@@ -453,6 +465,7 @@ impl Source {
             | Source::ThreadHistogram(..) => "shard",
             Source::CommandCounter(_) | Source::CommandSeconds(_) => "command",
             Source::BuildInfo => "version, redis_version",
+            Source::ProcessGauges(label, _) => label,
             Source::ProcessGauge(_)
             | Source::ProcessCounter(_)
             | Source::DiskGauge(_)

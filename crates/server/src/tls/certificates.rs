@@ -5,14 +5,17 @@ use std::io::Read;
 use std::sync::Arc;
 
 use mayfly_config::{AuthClients, Config, Loaded, TlsConfig, TlsProtocols};
-use rustls::crypto::{CryptoProvider, ring};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{NoServerSessionStorage, ServerSessionMemoryCache, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
-use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
+use rustls::{ProtocolVersion, RootCertStore, ServerConfig, SupportedCipherSuite, SupportedProtocolVersion};
 
+use super::ciphers;
+use super::expiry::{Expiry, earliest};
+use super::private_key::{self, NoKey};
 use crate::error::StartError;
 
 /// The longest file of certificates that is read: more than the authorities of a whole browser need.
@@ -25,6 +28,8 @@ pub struct Certificates {
     pub clients: Arc<ServerConfig>,
     /// Those of the collector.
     pub metrics: Arc<ServerConfig>,
+    /// When they expire.
+    pub expiry: Expiry,
 }
 
 /// What is wrong with the settings of TLS, or with one of the files.
@@ -62,13 +67,15 @@ impl Certificates {
     /// # Errors
     /// The first thing that is wrong.
     pub fn load(config: &TlsConfig) -> Result<Self, Mistake> {
-        let provider = Arc::new(ring::default_provider());
-        let own = own_certificate(config, &provider)?;
-        let authorities = authorities(config)?;
+        let provider = Arc::new(ciphers::provider(config));
+        let (own, server_seconds) = own_certificate(config, &provider)?;
+        check_ciphers(config, &provider, &own)?;
+        let (authorities, authority_seconds) = authorities(config)?.unzip();
         let make = |path, auth| server_config(config, path, auth, &own, authorities.as_ref(), &provider);
         Ok(Certificates {
             clients: make("tls.auth_clients", config.auth_clients)?,
             metrics: make("tls.metrics_auth_clients", config.metrics_auth_clients)?,
+            expiry: Expiry { server_seconds, authority_seconds: authority_seconds.unwrap_or(0) },
         })
     }
 }
@@ -117,6 +124,19 @@ fn server_config(
     Ok(Arc::new(made))
 }
 
+/// Refuses suites of TLS 1.2 none of which goes with the key: every handshake of that version would fail.
+fn check_ciphers(config: &TlsConfig, provider: &CryptoProvider, own: &CertifiedKey) -> Result<(), Mistake> {
+    let algorithm = own.key.algorithm();
+    let goes_with_key = |suite: &SupportedCipherSuite| {
+        suite.version().version == ProtocolVersion::TLSv1_2 && suite.usable_for_signature_algorithm(algorithm)
+    };
+    if config.protocols == TlsProtocols::Tls13 || provider.cipher_suites.iter().any(goes_with_key) {
+        return Ok(());
+    }
+    let problem = format!("none of them goes with the key in {}, which is of {algorithm:?}", config.key_file);
+    Err(Mistake { path: "tls.ciphers", problem })
+}
+
 fn versions(protocols: TlsProtocols) -> &'static [&'static SupportedProtocolVersion] {
     static BOTH: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
     match protocols {
@@ -126,14 +146,27 @@ fn versions(protocols: TlsProtocols) -> &'static [&'static SupportedProtocolVers
     }
 }
 
-fn own_certificate(config: &TlsConfig, provider: &CryptoProvider) -> Result<Arc<CertifiedKey>, Mistake> {
+/// The certificate with its key, and when it expires.
+fn own_certificate(
+    config: &TlsConfig,
+    provider: &CryptoProvider,
+) -> Result<(Arc<CertifiedKey>, u64), Mistake> {
     const CERTIFICATE: &str = "tls.cert_file";
     const KEY: &str = "tls.key_file";
-    let chain = certificates(CERTIFICATE, &config.cert_file)?;
+    let (chain, expiry) = certificates(CERTIFICATE, &config.cert_file)?;
     let key_mistake =
         |problem: String| Mistake { path: KEY, problem: format!("{}: {problem}", config.key_file) };
-    let key = PrivateKeyDer::from_pem_slice(&read(KEY, &config.key_file)?)
-        .map_err(|_| key_mistake("holds no private key in PEM form that is not encrypted".to_owned()))?;
+    let key = private_key::read(&read(KEY, &config.key_file)?, &config.key_password).map_err(|no_key| {
+        let about_password = |problem: &str| Mistake {
+            path: "tls.key_password",
+            problem: format!("{problem} {}", config.key_file),
+        };
+        match no_key {
+            NoKey::Missing => key_mistake("holds no private key in PEM form".to_owned()),
+            NoKey::Locked => about_password("is missing: the key is encrypted in"),
+            NoKey::NotOpened => about_password("does not open the key in"),
+        }
+    })?;
     let key = provider
         .key_provider
         .load_private_key(key)
@@ -144,7 +177,9 @@ fn own_certificate(config: &TlsConfig, provider: &CryptoProvider) -> Result<Arc<
         problem: format!("{}: the certificate cannot be used: {error}", config.cert_file),
     };
     match own.keys_match() {
-        Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => Ok(Arc::new(own)),
+        Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {
+            Ok((Arc::new(own), expiry))
+        }
         Err(rustls::Error::InconsistentKeys(_)) => Err(key_mistake(format!(
             "the private key is not that of the certificate in {}",
             config.cert_file
@@ -153,22 +188,25 @@ fn own_certificate(config: &TlsConfig, provider: &CryptoProvider) -> Result<Arc<
     }
 }
 
-fn authorities(config: &TlsConfig) -> Result<Option<Arc<RootCertStore>>, Mistake> {
+/// The authorities of clients, if there are any, and when the first of them expires.
+fn authorities(config: &TlsConfig) -> Result<Option<(Arc<RootCertStore>, u64)>, Mistake> {
     const PATH: &str = "tls.ca_cert_file";
     if config.ca_cert_file.is_empty() {
         return Ok(None);
     }
     let mut authorities = RootCertStore::empty();
-    for certificate in certificates(PATH, &config.ca_cert_file)? {
+    let (certificates, expiry) = certificates(PATH, &config.ca_cert_file)?;
+    for certificate in certificates {
         authorities.add(certificate).map_err(|error| Mistake {
             path: PATH,
             problem: format!("{}: a certificate cannot be used: {error}", config.ca_cert_file),
         })?;
     }
-    Ok(Some(Arc::new(authorities)))
+    Ok(Some((Arc::new(authorities), expiry)))
 }
 
-fn certificates(path: &'static str, file: &str) -> Result<Vec<CertificateDer<'static>>, Mistake> {
+/// The certificates of a file, and when the first of them expires.
+fn certificates(path: &'static str, file: &str) -> Result<(Vec<CertificateDer<'static>>, u64), Mistake> {
     let mistake = |problem: String| Mistake { path, problem: format!("{file}: {problem}") };
     let text = read(path, file)?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
@@ -176,7 +214,10 @@ fn certificates(path: &'static str, file: &str) -> Result<Vec<CertificateDer<'st
         Ok(certificates) if certificates.is_empty() => {
             Err(mistake("holds no certificate in PEM form".to_owned()))
         }
-        Ok(certificates) => Ok(certificates),
+        Ok(certificates) => match earliest(&certificates) {
+            Ok(expiry) => Ok((certificates, expiry)),
+            Err(error) => Err(mistake(format!("holds a certificate that cannot be read: {error}"))),
+        },
         Err(error) => Err(mistake(format!("is damaged: {error}"))),
     }
 }

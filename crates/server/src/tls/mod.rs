@@ -1,10 +1,13 @@
 //! TLS: the certificates that hold now, and what is counted of handshakes.
 //!
-//! Here: what the process knows of TLS. Reading the files is `certificates`, the handshake `handshakes`, what follows
-//! it `socket/tls.rs`.
+//! Here: what the process knows of TLS. Reading the files is `certificates` (their dates `expiry`, an encrypted key
+//! `private_key`), cipher suites `ciphers`, the handshake `handshakes`, what follows it `socket/tls.rs`.
 
 pub mod certificates;
+mod ciphers;
+mod expiry;
 pub mod handshakes;
+mod private_key;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -13,6 +16,7 @@ use mayfly_config::TlsConfig;
 use rustls::ServerConfig;
 
 use certificates::{Certificates, Mistake};
+use expiry::Expiry;
 
 /// Failed handshakes are warned about once in this time; with `log.level` debug each is told.
 const WARNING_EVERY_MS: i64 = 60_000;
@@ -52,6 +56,12 @@ impl Tls {
     /// Whether there are any.
     pub fn is_used(&self) -> bool {
         self.certificates.read().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// When those that hold now expire; all 0 where there are none.
+    pub fn expiry(&self) -> Expiry {
+        let certificates = self.certificates.read().unwrap_or_else(PoisonError::into_inner);
+        certificates.as_ref().map_or_else(Expiry::default, |certificates| certificates.expiry)
     }
 
     /// Those that hold now, if the files of `config` are right: to be [set](Tls::set) when all else is right too.

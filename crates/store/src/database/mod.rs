@@ -259,6 +259,17 @@ impl Database {
         self.entries.vacant_bytes()
     }
 
+    /// Of the [`bytes`](Database::bytes) those of the index, which finds keys.
+    pub fn index_bytes(&self) -> usize {
+        self.index.bytes()
+    }
+
+    /// Of the [`bytes`](Database::bytes) those of the timer wheel, which finds keys that are due. The deadlines
+    /// themselves are in the entries.
+    pub fn timer_bytes(&self) -> usize {
+        self.wheel.bytes()
+    }
+
     /// Bytes that one key takes: its hash, its entry, and its share of the index (a line of 64 bytes holds 4 to
     /// 8 entries).
     pub fn entry_bytes(&self, id: EntryId) -> usize {

@@ -8,6 +8,8 @@ use crate::host::ShardFacts;
 pub(super) struct Totals {
     pub used_bytes: usize,
     pub held_bytes: usize,
+    /// Of the bytes used those of index and timers.
+    pub overhead_bytes: usize,
     pub expired_by_wheel: u64,
     pub expired_on_access: u64,
     pub evicted: u64,
@@ -30,6 +32,7 @@ impl Totals {
         Totals {
             used_bytes: 0,
             held_bytes: 0,
+            overhead_bytes: 0,
             expired_by_wheel: 0,
             expired_on_access: 0,
             evicted: 0,
@@ -52,7 +55,9 @@ impl Totals {
         self.hits += stats.hits;
         self.misses += stats.misses;
         for (totals, index) in self.databases.iter_mut().zip(0..keyspace.databases()) {
-            totals.add(keyspace.database(index), now);
+            let database = keyspace.database(index);
+            self.overhead_bytes += database.index_bytes() + database.timer_bytes();
+            totals.add(database, now);
         }
     }
 

@@ -6,6 +6,8 @@
 mod keyspace;
 mod sections;
 
+pub(super) use self::sections::human;
+
 use self::keyspace::Totals;
 use self::sections::{SECTIONS, Section, Shown};
 use crate::argument::Argument;

@@ -56,7 +56,7 @@ fn bytes(text: &mut String, name: &str, value: u64) {
 }
 
 /// `2.03M`, as Redis shows bytes.
-fn human(bytes: u64) -> String {
+pub(in crate::commands) fn human(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["K", "M", "G", "T", "P"];
     if bytes < 1024 {
         return format!("{bytes}B");
@@ -121,10 +121,12 @@ fn memory(facts: &Facts, text: &mut String) {
     bytes(text, "used_memory_rss", host.resident_bytes);
     bytes(text, "used_memory_peak", peak);
     field(text, "used_memory_peak_perc", format_args!("{:.2}%", 100.0 * ratio(used, peak)));
-    // All that is accounted for is data, its indexes and its timers.
-    zeros(text, &["used_memory_overhead", "used_memory_startup"]);
-    field(text, "used_memory_dataset", used);
-    field(text, "used_memory_dataset_perc", "100.00%");
+    // What is accounted for is data with its index and its timers, and nothing of that before the first key.
+    let dataset = used.saturating_sub(facts.totals.overhead_bytes as u64);
+    field(text, "used_memory_overhead", used - dataset);
+    field(text, "used_memory_startup", 0);
+    field(text, "used_memory_dataset", dataset);
+    field(text, "used_memory_dataset_perc", format_args!("{:.2}%", 100.0 * ratio(dataset, used)));
     // Room in memory that is shared by many entries, of which the next ones make use.
     field(text, "mayfly_vacant_bytes", facts.totals.held_bytes as u64 - used);
     bytes(text, "total_system_memory", host.machine_bytes);
@@ -145,10 +147,10 @@ fn memory(facts: &Facts, text: &mut String) {
             "mem_total_replication_buffers",
             "mem_clients_slaves",
             "mem_cluster_links",
-            "mem_aof_buffer",
             "active_defrag_running",
         ],
     );
+    field(text, "mem_aof_buffer", host.persistence.waiting_bytes);
 }
 
 fn ratio(part: u64, whole: u64) -> f64 {
