@@ -1,11 +1,13 @@
 //! The private key of the server, from PEM, encrypted or not.
 
 use mayfly_config::Secret;
-use pkcs8::EncryptedPrivateKeyInfoOwned;
-use pkcs8::der::DecodePem;
-use pkcs8::der::pem::PemLabel;
+use pkcs8::{EncryptedPrivateKeyInfoRef, SecretDocument};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+/// How an encrypted key begins and ends.
+const BEGIN: &str = "-----BEGIN ENCRYPTED PRIVATE KEY-----";
+const END: &str = "-----END ENCRYPTED PRIVATE KEY-----";
 
 /// Why there is no key.
 #[derive(PartialEq, Eq, Debug)]
@@ -26,12 +28,19 @@ pub fn read(pem: &[u8], password: &Secret) -> Result<PrivateKeyDer<'static>, NoK
     if let Ok(key) = PrivateKeyDer::from_pem_slice(pem) {
         return Ok(key);
     }
-    let begin = format!("-----BEGIN {}-----", EncryptedPrivateKeyInfoOwned::PEM_LABEL);
-    let at = pem.windows(begin.len()).position(|window| window == begin.as_bytes()).ok_or(NoKey::Missing)?;
+    let section = encrypted_section(pem).ok_or(NoKey::Missing)?;
     if !password.is_set() {
         return Err(NoKey::Locked);
     }
-    let locked = EncryptedPrivateKeyInfoOwned::from_pem(&pem[at..]).map_err(|_| NoKey::NotOpened)?;
+    let (_, locked) = SecretDocument::from_pem(section).map_err(|_| NoKey::NotOpened)?;
+    let locked = EncryptedPrivateKeyInfoRef::try_from(locked.as_bytes()).map_err(|_| NoKey::NotOpened)?;
     let opened = locked.decrypt(password.reveal()).map_err(|_| NoKey::NotOpened)?;
     Ok(PrivatePkcs8KeyDer::from(opened.as_bytes().to_vec()).into())
+}
+
+/// The encrypted key alone: what is around it in the file is not its business.
+fn encrypted_section(pem: &[u8]) -> Option<&str> {
+    let text = str::from_utf8(pem).ok()?;
+    let (begin, length) = text.find(BEGIN).and_then(|at| Some((at, text[at..].find(END)? + END.len())))?;
+    Some(&text[begin..begin + length])
 }
