@@ -281,6 +281,13 @@ directives! {
         status_page: bool = true, Kind::Flag;
     }
 
+    /// Which keys are called most, for HOTKEYS.
+    hot_keys: HotKeysConfig {
+        /// How many calls there are for each one that is looked at to find hot keys. Fewer see more and cost more.
+        /// 0 looks at none.
+        sample_calls: u32 = 64, Kind::Integer { min: 0, max: 1_048_576, unit: "calls" }, live;
+    }
+
     /// What is written to standard error.
     log: LogConfig {
         /// How much is logged. debug and trace cost throughput.

@@ -139,7 +139,7 @@ impl<A: Clone> Runner<'_, '_, A> {
                 1 + inner.len()
             }
             _ => {
-                self.call(batch, call, hand, replies);
+                self.call_or_sample(batch, call, hand, replies);
                 1
             }
         };
@@ -257,7 +257,7 @@ impl<A: Clone> Runner<'_, '_, A> {
         self.is_in_transaction = true;
         for call in calls {
             let before = replies.bytes.len();
-            self.call(batch, call, hand, replies);
+            self.call_or_sample(batch, call, hand, replies);
             let is_confirmation =
                 matches!(call.command.spec.run, Run::Step(Step::Subscribe(_) | Step::Unsubscribe(_)));
             if is_muted && !is_confirmation {
@@ -299,8 +299,9 @@ impl<A: Clone> Runner<'_, '_, A> {
         entry.is_some()
     }
 
+    /// Runs one call. Whoever has a call run does it by [`Runner::call_or_sample`].
     #[inline(always)]
-    fn call(&mut self, batch: &Batch, call: &Call, hand: &mut Hand<'_, A>, replies: &mut Replies) {
+    pub(crate) fn call(&mut self, batch: &Batch, call: &Call, hand: &mut Hand<'_, A>, replies: &mut Replies) {
         let words = batch.words_of(call);
         if call.kind == CallKind::Reply {
             let mut listens =
