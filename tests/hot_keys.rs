@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::harness::{Client, Launch, SHARD_COUNTS, Server, encode_line};
+use crate::harness::{Client, Launch, SHARD_COUNTS, Server, encode_line, eventually};
 
 /// The entries of a reply, each as its fields by name.
 fn entries(client: &mut Client, line: &str) -> Vec<HashMap<String, String>> {
@@ -101,4 +101,56 @@ fn they_show_all_keys_so_they_are_for_operators() {
         ("HOTKEYS TOP", "(empty array)"),
         ("BIGKEYS", "(empty array)"),
     ]);
+}
+
+#[test]
+fn the_status_page_names_keys_only_where_it_is_told_to() {
+    for shards in SHARD_COUNTS {
+        let server = Server::start(shards);
+        let (status, body) = server.http_get("/status/keys.json");
+        assert_eq!((&*status, &*body), ("HTTP/1.1 200 OK", r#"{"named":false}"#));
+        let without = Launch::with_shards(shards).set("metrics.status_page", false).start();
+        assert_eq!(without.http_get("/status/keys.json").0, "HTTP/1.1 404 Not Found");
+        let launch = Launch::with_shards(shards).set("hot_keys.sample_calls", 1);
+        let naming = launch.set("metrics.status_page_keys", true).start();
+        let mut client = naming.connect();
+        client.call(&[&b"HSET"[..], b"a\"\xff", b"f", b"v"]);
+        client.run(&format!("HSET b f {}", "x".repeat(50_000)));
+        let body = naming.http_get("/status/keys.json").1;
+        assert!(body.contains(r#""key":"a\"\\xff""#), "{body}");
+        let big = body.split_once(r#""big":["#).expect("big keys").1;
+        assert!(big.contains(r#""key":"b""#) && big.contains(r#""fields":1"#), "{body}");
+    }
+}
+
+#[test]
+fn how_uneven_shards_are_is_told() {
+    for shards in SHARD_COUNTS {
+        let server = Server::start(shards);
+        let mut client = server.connect();
+        let figures = |server: &Server, client: &mut Client| {
+            let info = client.run("INFO stats");
+            let info = String::from_utf8_lossy(info.as_bytes().expect("a text")).into_owned();
+            for of in ["keys", "bytes"] {
+                let exported = server.scrape().sum_where("mayfly_imbalance_ratio", &format!("of=\"{of}\""));
+                let field = format!("mayfly_imbalance_{of}:{exported:.2}\r\n");
+                assert!(info.contains(&field), "{field} is not in {info}");
+            }
+            server.scrape().sum_where("mayfly_imbalance_ratio", "of=\"keys\"")
+        };
+        assert_eq!(figures(&server, &mut client), 1.0, "none has anything");
+        client.replay(&[("HSET a f v", "(integer) 1")]);
+        assert_eq!(figures(&server, &mut client), shards as f64, "one has everything");
+        for number in 0..2_000 {
+            client.run(&format!("HSET key:{number} f v"));
+        }
+        assert!(figures(&server, &mut client) < 1.3);
+        client.replay(&[("FLUSHALL", "OK")]);
+        let busy = || {
+            ask(&mut server.connect(), "HINCRBY hot n 1", 5_000);
+            let ratio = server.scrape().sum_where("mayfly_imbalance_ratio", "of=\"calls\"");
+            (ratio > 0.9 * shards as f64).then_some(())
+        };
+        eventually("one shard runs all calls", busy);
+    }
 }

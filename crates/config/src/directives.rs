@@ -279,6 +279,10 @@ directives! {
         port: u16 = 9121, Kind::Port, flag "metrics-port";
         /// Whether GET / shows a page that draws the metrics in a browser. It only reads.
         status_page: bool = true, Kind::Flag;
+        /// Whether that page names hot and big keys. Keys may be secrets, such as the tokens of sessions, and this port
+        /// asks nobody for a password: say yes where only operators reach it. HOTKEYS and BIGKEYS name them in any case,
+        /// to users that may.
+        status_page_keys: bool = false, Kind::Flag;
     }
 
     /// Which keys are called most, for HOTKEYS.

@@ -37,6 +37,8 @@ pub enum Source {
     ShardForecast(fn(&Forecast) -> f64),
     /// Counter of a shard's keyspace, label `shard`, and a fixed second label.
     ShardCounter(fn(&ShardSample) -> u64, Option<(&'static str, &'static str)>),
+    /// Gauges of how uneven the shards are, label `of`: keys, bytes and calls.
+    Imbalance,
     /// Histogram of how late keys were removed, in seconds, label `shard`.
     ShardLag,
     /// Gauge of a shard's thread, label `shard`.
@@ -245,6 +247,11 @@ pub const METRICS: &[Metric] = &[
         source: Source::ThreadCounter(ThreadCounters::calls),
     },
     Metric {
+        name: "mayfly_imbalance_ratio",
+        help: "The largest shard to the mean of all, of keys, of bytes used and of calls of the last seconds: 1 is even.",
+        source: Source::Imbalance,
+    },
+    Metric {
         name: "mayfly_shard_hits_total",
         help: "Look-ups to read that found their key.",
         source: Source::ShardCounter(|sample| sample.hits, None),
@@ -422,6 +429,7 @@ impl Source {
             | Source::ThreadGauge(_)
             | Source::ProcessGauge(_)
             | Source::DiskGauge(_)
+            | Source::Imbalance
             | Source::BuildInfo => "gauge",
             Source::ShardCounter(..)
             | Source::ThreadCounter(_)
@@ -448,6 +456,7 @@ impl Source {
             | Source::ThreadHistogram(..) => "shard",
             Source::CommandCounter(_) | Source::CommandSeconds(_) => "command",
             Source::BuildInfo => "version, redis_version",
+            Source::Imbalance => "of",
             Source::ProcessGauge(_)
             | Source::ProcessCounter(_)
             | Source::DiskGauge(_)
