@@ -21,6 +21,7 @@ mod durability;
 mod eviction;
 mod folders;
 mod hang_up;
+mod hot_keys;
 mod info;
 mod large_changes;
 mod limits;

@@ -109,6 +109,29 @@ class StatusPage(unittest.TestCase):
         self.assertEqual([url for url in sent if not url.startswith((ours, "data:"))], [])
         self.assertEqual(self.browser.get_log("browser"), [])
 
+    def test_it_names_keys_only_where_it_is_told_to(self) -> None:
+        self.open(DESK, "light")
+        hidden = lambda name: self.browser.execute_script("return document.getElementById(arguments[0]).hidden", name)
+        wait_until("the page says how keys are named", lambda: not hidden("unnamed"))
+        self.assertTrue(hidden("keys"))
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.metrics_port}/status/keys.json") as answer:
+            self.assertEqual(json.load(answer), {"named": False})
+
+    def test_hot_and_big_keys_are_text_whatever_is_in_them(self) -> None:
+        naming = Mayfly(MAYFLY_METRICS__STATUS_PAGE_KEYS="true", MAYFLY_HOT_KEYS__SAMPLE_CALLS="1")
+        self.addCleanup(naming.stop)
+        hot, big = "<img src=x onerror=alert(1)>", b"big\xff"
+        with redis.Redis(port=naming.port) as its:
+            for _ in range(100):
+                its.hincrby(hot, "n", 1)
+            its.hset(big, "field", "x" * 100_000)
+        self.browser.get(f"http://127.0.0.1:{naming.metrics_port}/")
+        wait_until("the keys are named", lambda: self.texts("#big td"))
+        self.assertEqual(self.texts("#hot td")[0], hot)
+        self.assertEqual(self.texts("#big td")[0], "big\\xff")
+        self.assertEqual(self.browser.execute_script("return document.images.length"), 0)
+        self.assertEqual(self.browser.get_log("browser"), [])
+
     def test_one_setting_turns_it_off(self) -> None:
         without = Mayfly(MAYFLY_METRICS__STATUS_PAGE="false")
         self.addCleanup(without.stop)

@@ -281,6 +281,8 @@ mod tests {
             ("exec", "slow transaction"),
             ("acl|setuser", "admin slow dangerous"),
             ("acl|whoami", "slow"),
+            ("hotkeys|top", "admin slow dangerous"),
+            ("bigkeys", "admin slow dangerous"),
             ("command|docs", "slow connection"),
         ] {
             let command = Table::get().find_full(name.as_bytes()).expect(name);

@@ -212,6 +212,8 @@ pub struct HostFacts {
     pub commands_total: u64,
     /// Commands in the last second.
     pub commands_per_second: u64,
+    /// How uneven the calls of the last seconds were over the shards, see [`imbalance`](crate::imbalance).
+    pub calls_imbalance: f64,
     /// Bytes received since the start.
     pub input_bytes_total: u64,
     /// Bytes sent since the start.

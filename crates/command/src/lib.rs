@@ -24,6 +24,7 @@ mod documentation;
 pub mod error;
 mod expiry;
 pub mod host;
+mod imbalance;
 mod long_double;
 pub mod number;
 pub mod recorder;
@@ -49,6 +50,7 @@ pub use host::{
     Begun, CommandFacts, Host, HostFacts, LoadFacts, NO_ACL_FILE, Pause, PersistenceFacts, ShardFacts,
     SnapshotFacts, SnapshotKind, SnapshotRefusal,
 };
+pub use imbalance::imbalance;
 pub use recorder::Recorder;
 pub use routing::{Router, ShardId};
 pub use secrets::secret_words;

@@ -302,6 +302,17 @@ directives! {
         port: u16 = 9121, Kind::Port, flag "metrics-port";
         /// Whether GET / shows a page that draws the metrics in a browser. It only reads.
         status_page: bool = true, Kind::Flag;
+        /// Whether that page names hot and big keys. Keys may be secrets, such as the tokens of sessions, and this port
+        /// asks nobody for a password: say yes where only operators reach it. HOTKEYS and BIGKEYS name them in any case,
+        /// to users that may.
+        status_page_keys: bool = false, Kind::Flag;
+    }
+
+    /// Which keys are called most, for HOTKEYS.
+    hot_keys: HotKeysConfig {
+        /// How many calls there are for each one that is looked at to find hot keys. Fewer see more and cost more.
+        /// 0 looks at none.
+        sample_calls: u32 = 64, Kind::Integer { min: 0, max: 1_048_576, unit: "calls" }, live;
     }
 
     /// What is written to standard error.

@@ -35,6 +35,7 @@ mod batch;
 mod counters;
 mod door;
 mod events;
+mod hot_keys;
 mod lanes;
 mod memory;
 mod meter;

@@ -192,7 +192,7 @@ impl<A: Clone> Runner<'_, '_, A> {
                 1 + inner.len()
             }
             _ => {
-                self.call(batch, call, hand, replies);
+                self.call_or_sample(batch, call, hand, replies);
                 1
             }
         };
@@ -317,7 +317,7 @@ impl<A: Clone> Runner<'_, '_, A> {
         }
         for call in calls {
             let before = replies.bytes.len();
-            self.call(batch, call, hand, replies);
+            self.call_or_sample(batch, call, hand, replies);
             if self.precision.is_wanted() {
                 self.measure(batch, std::slice::from_ref(call));
             }
@@ -362,8 +362,9 @@ impl<A: Clone> Runner<'_, '_, A> {
         entry.is_some()
     }
 
+    /// Runs one call. Whoever has a call run does it by [`Runner::call_or_sample`].
     #[inline(always)]
-    fn call(&mut self, batch: &Batch, call: &Call, hand: &mut Hand<'_, A>, replies: &mut Replies) {
+    pub(crate) fn call(&mut self, batch: &Batch, call: &Call, hand: &mut Hand<'_, A>, replies: &mut Replies) {
         let words = batch.words_of(call);
         if call.kind == CallKind::Reply {
             let mut listens =

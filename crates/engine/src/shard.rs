@@ -385,10 +385,12 @@ impl<A: Clone> Shard<A> {
     }
 
     fn apply_store_options(&mut self) {
-        let StoreOptions { packed_fields_max, packed_bytes_max, access, .. } = self.options.store;
+        let StoreOptions { packed_fields_max, packed_bytes_max, access, hot_key_sample_calls, .. } =
+            self.options.store;
         if let Some(keyspace) = &mut self.keyspace {
             keyspace.set_packed_limits(packed_fields_max, packed_bytes_max);
             keyspace.set_access_policy(access);
+            keyspace.sampling_mut().set_sample_calls(hot_key_sample_calls);
         }
     }
 

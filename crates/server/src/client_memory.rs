@@ -118,8 +118,8 @@ mod tests {
         let gone = |bytes_max| -> Vec<u64> {
             largest_beyond(&cards, bytes_max).iter().map(|card| card.id).collect()
         };
-        assert_eq!(gone(0), []);
-        assert_eq!(gone(670), []);
+        assert_eq!(gone(0), [0_u64; 0]);
+        assert_eq!(gone(670), [0_u64; 0]);
         assert_eq!(gone(669), [2]);
         assert_eq!(gone(569), [2, 3]);
         assert_eq!(gone(1), [2, 3, 1]);
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(look(10_001), [1]);
         // It has read in between.
         slow.output_waiting_bytes.store(100, Relaxed);
-        assert_eq!(look(10_100), []);
+        assert_eq!(look(10_100), [0_u64; 0]);
         slow.output_waiting_bytes.store(101, Relaxed);
         assert_eq!((look(10_200), look(20_200)), (vec![], vec![]));
         assert_eq!(look(20_201), [1]);

@@ -434,6 +434,7 @@ impl ServerHost {
             connections_rejected: self.clients.rejected(),
             commands_total: self.total(ThreadCounters::calls),
             commands_per_second: self.samples.commands_per_second.load(Relaxed),
+            calls_imbalance: self.samples.calls_imbalance(),
             input_bytes_total: self.total(|thread| thread.input_bytes.get()),
             output_bytes_total: self.total(|thread| thread.output_bytes.get()),
             errors_total: self.total(ThreadCounters::errors),

@@ -1,4 +1,5 @@
-//! The endpoint for operators: `GET /metrics` for Prometheus, `GET /healthz` for probes, `GET /` for people.
+//! The endpoint for operators: `GET /metrics` for Prometheus, `GET /healthz` for probes, `GET /` for people, which asks for
+//! `GET /status/keys.json` too.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ where
     let mut routes =
         Router::new().route("/metrics", get(metrics)).route("/healthz", get(|| async { "ok\n" }));
     if has_status_page {
-        routes = routes.route("/", get(status::page));
+        routes = routes.route("/", get(status::page)).route("/status/keys.json", get(status::keys::answer));
     }
     let routes = routes.with_state(exporter);
     if let Err(error) = axum::serve(listener, routes).await {

@@ -62,6 +62,7 @@ pub fn shard_options(config: &Config, host: &ServerHost) -> ShardOptions {
             packed_fields_max: config.hash.packed_fields_max as u32,
             packed_bytes_max: config.hash.packed_bytes_max as u32,
             access: access_policy(&config.memory),
+            hot_key_sample_calls: config.hot_keys.sample_calls,
         },
         slice_entries_max: config.expiry.slice_entries_max,
         output_bytes_max: config.limits.output_bytes_max,

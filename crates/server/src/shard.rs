@@ -14,6 +14,7 @@ use crate::durability::{self, Loaded, SharedFolder};
 use crate::inbox::ShardPeer;
 use crate::metrics::ShardSample;
 use crate::socket::AcceptedSocket;
+use crate::status::keys::ShardKeys;
 use crate::thread::{Resident, Thread};
 
 /// What actix takes for no bound. Large numbers are no way to say it: it computes with them.
@@ -103,6 +104,11 @@ pub struct AreYouThere;
 #[derive(Message)]
 #[rtype(result = "Option<ShardSample>")]
 pub struct Measure;
+
+/// A look at its hot and big keys, for the status page.
+#[derive(Message)]
+#[rtype(result = "Option<ShardKeys>")]
+pub struct NameKeys;
 
 /// The actor of one shard.
 pub struct ShardActor {
@@ -315,5 +321,14 @@ impl Handler<Measure> for ShardActor {
         let now = self.thread.host.clock.now();
         let depth = self.thread.turn.inbox_depth();
         MessageResult(self.thread.with_shard(|shard| ShardSample::take(shard, now, depth)))
+    }
+}
+
+impl Handler<NameKeys> for ShardActor {
+    type Result = MessageResult<NameKeys>;
+
+    fn handle(&mut self, _: NameKeys, _: &mut Self::Context) -> Self::Result {
+        let now = self.thread.host.clock.now();
+        MessageResult(self.thread.with_shard(|shard| Some(ShardKeys::of(shard.keyspace_mut()?, now))))
     }
 }

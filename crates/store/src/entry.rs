@@ -16,6 +16,7 @@ use crate::access::{ACCESS_BYTES, Access};
 use crate::blocks::{Blocks, fill};
 use crate::index::Hashes;
 use crate::key::KeyHasher;
+use crate::large::LargeTables;
 use crate::packed::{
     Packed, PackedLimits, Plan, field_parts, key_of, key_parts, starts_with_key, value_parts,
 };
@@ -103,6 +104,8 @@ pub(crate) struct Entries {
     tables: Slab<TableSlot>,
     /// Bytes of all tables.
     tables_bytes: usize,
+    /// Which of them are large.
+    large: LargeTables,
     /// Deadlines from the year 10889 on. A tree, because it never moves all of its content at once.
     far: BTreeMap<u32, UnixMillis>,
 }
@@ -134,8 +137,11 @@ impl Entries {
     }
 
     fn keep_table(&mut self, table: Box<Table>) -> [u8; NUMBER_BYTES] {
-        self.tables_bytes += table.bytes();
-        self.tables.insert(TableSlot::Table(table)).to_le_bytes()
+        let bytes = table.bytes();
+        self.tables_bytes += bytes;
+        let number = self.tables.insert(TableSlot::Table(table));
+        self.large.changed(number, 0, bytes);
+        number.to_le_bytes()
     }
 
     /// Takes an entry out that the wheel does not know any more; gives its table if it has one.
@@ -146,10 +152,12 @@ impl Entries {
             self.far.remove(&number);
         }
         let table = (links.spare() & IS_TABLE != 0).then(|| {
-            let TableSlot::Table(table) = self.tables.remove(self.table_number(number)) else {
+            let at = self.table_number(number);
+            let TableSlot::Table(table) = self.tables.remove(at) else {
                 unreachable!("S1: the table of an entry is there");
             };
             self.tables_bytes -= table.bytes();
+            self.large.changed(at, table.bytes(), 0);
             table
         });
         self.blocks.free(number);
@@ -359,7 +367,8 @@ impl Entries {
             self.tables_bytes -= table.bytes();
             return Some(Some(table));
         }
-        (self.blocks.take_apart() || self.far.pop_first().is_some()).then_some(None)
+        let has_taken = self.blocks.take_apart() || self.far.pop_first().is_some() || self.large.take_apart();
+        has_taken.then_some(None)
     }
 
     /// Entries.
@@ -381,10 +390,22 @@ impl Entries {
         })
     }
 
+    /// The keys of the large tables with the powers of two of their sizes, the largest first.
+    pub(crate) fn large_keys(&self) -> impl Iterator<Item = (u8, &[u8])> {
+        self.large.iter().filter_map(|(class, number)| match &self.tables[number] {
+            TableSlot::Table(table) => Some((class, table.key())),
+            TableSlot::Vacant(_) => None,
+        })
+    }
+
     /// Bytes allocated.
     #[inline]
     pub(crate) fn bytes(&self) -> usize {
-        self.blocks.bytes() + self.tables.bytes() + self.tables_bytes + self.far.len() * FAR_BYTES
+        self.blocks.bytes()
+            + self.tables.bytes()
+            + self.tables_bytes
+            + self.far.len() * FAR_BYTES
+            + self.large.bytes()
     }
 
     /// Bytes allocated in which no entry is: room for the next ones.
@@ -399,12 +420,16 @@ impl Entries {
         self.blocks.prefetch(number);
     }
 
-    /// Asserts S6 and S9 for what keeps the entries.
+    /// Asserts S6, S9 and S10 for what keeps the entries.
     pub(crate) fn check(&self) {
         self.blocks.check();
         self.tables.check();
         let bytes: usize = self.tables().map(Table::bytes).sum();
         assert_eq!(self.tables_bytes, bytes, "S6: bytes of all tables");
+        self.large.check(self.tables.iter().filter_map(|(number, slot)| match slot {
+            TableSlot::Table(table) => Some((number, table.bytes())),
+            TableSlot::Vacant(_) => None,
+        }));
     }
 
     fn with_table(&mut self, number: u32, change: impl FnOnce(&mut Table) -> bool) -> bool {
@@ -414,7 +439,9 @@ impl Entries {
         };
         let before = table.bytes();
         let done = change(table);
-        self.tables_bytes = self.tables_bytes + table.bytes() - before;
+        let after = table.bytes();
+        self.tables_bytes = self.tables_bytes + after - before;
+        self.large.changed(at, before, after);
         done
     }
 

@@ -5,6 +5,7 @@ use crate::database::{Database, ExpiryTurn};
 use crate::eviction::Pool;
 use crate::key::KeyHasher;
 use crate::packed::PackedLimits;
+use crate::sampling::Sampling;
 use crate::stats::KeyspaceStats;
 use crate::time::UnixMillis;
 
@@ -19,6 +20,8 @@ pub struct StoreOptions {
     pub packed_bytes_max: u32,
     /// What is kept of the use of a hash.
     pub access: AccessPolicy,
+    /// Calls for each one that is looked at to find hot keys; 0 looks at none.
+    pub hot_key_sample_calls: u32,
 }
 
 impl Default for StoreOptions {
@@ -28,6 +31,7 @@ impl Default for StoreOptions {
             packed_fields_max: 128,
             packed_bytes_max: 4096,
             access: AccessPolicy::default(),
+            hot_key_sample_calls: 64,
         }
     }
 }
@@ -66,6 +70,8 @@ pub struct Keyspace {
     swaps: u64,
     /// Keys that would be evicted next.
     pub(crate) pool: Pool,
+    /// Which keys are called most.
+    sampling: Sampling,
 }
 
 impl Keyspace {
@@ -81,6 +87,8 @@ impl Keyspace {
             first: 0,
             swaps: 0,
             pool: Pool::default(),
+            // Any number that differs from process to process.
+            sampling: Sampling::new(options.hot_key_sample_calls, hasher.hash(b"sampling")),
         }
     }
 
@@ -104,6 +112,12 @@ impl Keyspace {
             self.pool.clear();
             self.databases.iter_mut().for_each(|database| database.set_access_policy(policy));
         }
+    }
+
+    /// Samples the calls of this shard. It goes where the data goes, so that who has the data knows its hot keys.
+    #[inline]
+    pub fn sampling_mut(&mut self) -> &mut Sampling {
+        &mut self.sampling
     }
 
     /// Logical databases.

@@ -37,6 +37,7 @@
 //!   spilled, displaced and listed entries are right.
 //! - **S9** A slot of a slab or a chunk of blocks is used or in its list of vacant ones, and chunks with room are
 //!   in the list of open ones.
+//! - **S10** The large tables of a database are known by their sizes, and no others.
 //!
 //! Reading order: keyspace, database, entry, packed, blocks, [`index`], [`wheel`], eviction.
 
@@ -47,11 +48,14 @@ pub(crate) mod entry;
 mod eviction;
 mod forecast;
 mod graveyard;
+mod hot_keys;
 pub mod index;
 mod key;
 pub(crate) mod keyspace;
+mod large;
 pub(crate) mod packed;
 mod prefetch;
+mod sampling;
 mod slab;
 mod stats;
 mod table;
@@ -60,12 +64,15 @@ mod varint;
 pub mod wheel;
 
 pub use self::access::AccessPolicy;
-pub use self::database::{Assembly, Database, Detached, Fields};
+pub use self::database::{Assembly, BigKey, Database, Detached, Fields};
 pub use self::entry::EntryId;
 pub use self::eviction::{Eviction, EvictionPolicy};
 pub use self::forecast::Forecast;
+pub use self::hot_keys::{COUNTERS as HOT_KEYS_MAX, HotKey, HotKeys, KEY_BYTES_MAX};
 pub use self::key::{Key, KeyHasher};
 pub use self::keyspace::{Keyspace, Reclaimed, StoreOptions};
+pub use self::large::LARGE_BYTES_MIN;
 pub use self::packed::packed_bytes;
+pub use self::sampling::{SAMPLE_CALLS_MAX, Sampling};
 pub use self::stats::{KeyspaceStats, LagCounts};
 pub use self::time::{UnixMillis, is_expired};

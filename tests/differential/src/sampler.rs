@@ -15,7 +15,7 @@ use crate::request::Request;
 
 /// Commands that are not one request with one reply, end the connection, stop the server, or write
 /// to its disk.
-const UNSUITED: [&str; 18] = [
+const UNSUITED: [&str; 20] = [
     "shutdown",
     "quit",
     "monitor",
@@ -34,6 +34,8 @@ const UNSUITED: [&str; 18] = [
     "bgsave",
     "bgrewriteaof",
     "lastsave",
+    "hotkeys",
+    "bigkeys",
 ];
 
 /// Words in the place of numbers; none is a time to come that a test would see pass.

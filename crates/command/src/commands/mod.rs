@@ -99,6 +99,8 @@ commands! {
     monitor,
     slowlog,
     latency,
+    hotkeys,
+    bigkeys,
     acl,
     debug,
     lolwut,

@@ -181,7 +181,7 @@ mod tests {
         let _ = snapshots.ask_for(waiter(1, Awaited::Snapshot));
         let _ = snapshots.ask_for(waiter(2, Awaited::Shutdown { is_forced: true }));
         assert_eq!(numbers(&snapshots.abort_shutdowns()), [2]);
-        assert_eq!(numbers(&snapshots.abort_shutdowns()), []);
+        assert_eq!(numbers(&snapshots.abort_shutdowns()), [0_u64; 0]);
         assert_eq!(numbers(&snapshots.end().0), [1]);
     }
 }

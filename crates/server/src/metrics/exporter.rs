@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::Request;
+use actix::{Handler, Message};
 use hashbrown::HashMap;
-use mayfly_command::{CommandId, MAYFLY_VERSION, REDIS_VERSION, Table};
+use mayfly_command::{CommandId, MAYFLY_VERSION, REDIS_VERSION, Table, imbalance};
 use mayfly_engine::{TallySnapshot, ThreadCounters};
 use metrics::{Key, Label, Level, Metadata, Recorder, with_local_recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
@@ -20,7 +21,7 @@ use crate::inbox::ShardPeer;
 use crate::shard::{Measure, ShardActor};
 
 /// How long a scrape waits for a shard; one that does not answer keeps its last values.
-const MEASURE_TIMEOUT: Duration = Duration::from_millis(500);
+pub const MEASURE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Renders metrics; one scrape at a time.
 pub struct Exporter {
@@ -69,13 +70,23 @@ impl Exporter {
         Exporter { host, shards, state: Mutex::new(state) }
     }
 
+    /// The server that it exports.
+    pub fn host(&self) -> &ServerHost {
+        &self.host
+    }
+
+    /// The ways to its shards.
+    pub fn shards(&self) -> &[ShardPeer] {
+        &self.shards
+    }
+
     /// Collects and renders everything, in Prometheus' text format.
     pub async fn render(&self) -> String {
         let mut state = self.state.lock().await;
         // All are asked before the first is waited for.
         let asked: Vec<_> = self.shards.iter().map(|shard| shard.address.send(Measure)).collect();
         for (index, (shard, answer)) in self.shards.iter().zip(asked).enumerate() {
-            match tokio::time::timeout(MEASURE_TIMEOUT, sample_of(shard, answer)).await {
+            match tokio::time::timeout(MEASURE_TIMEOUT, answer_of(shard, answer, || Measure)).await {
                 Ok(Some(sample)) => state.samples[index] = sample,
                 _ => state.samples[index].lags.clear(),
             }
@@ -89,13 +100,18 @@ impl Exporter {
     }
 }
 
-/// Waits for a shard's sample. While its keyspace is away with a step over several shards it is asked again: the
-/// keyspace is on its way home.
-async fn sample_of(shard: &ShardPeer, first: Request<ShardActor, Measure>) -> Option<ShardSample> {
+/// Waits for what a shard says of itself. While its keyspace is away with a step over several shards it is asked again:
+/// the keyspace is on its way home.
+pub async fn answer_of<M, R>(shard: &ShardPeer, first: Request<ShardActor, M>, again: fn() -> M) -> Option<R>
+where
+    M: Message<Result = Option<R>> + Send + 'static,
+    R: Send + 'static,
+    ShardActor: Handler<M>,
+{
     let mut answer = first.await.ok()?;
     while answer.is_none() {
         tokio::time::sleep(Duration::from_millis(1)).await;
-        answer = shard.address.send(Measure).await.ok()?;
+        answer = shard.address.send(again()).await.ok()?;
     }
     answer
 }
@@ -134,6 +150,18 @@ impl State {
                         [shard_label(shard)].into_iter().chain(extra).collect(),
                         value(sample),
                     );
+                }
+            }
+            Source::Imbalance => {
+                let of = |value: fn(&ShardSample) -> u64| {
+                    imbalance(self.samples.iter().map(|sample| value(sample) as f64))
+                };
+                for (what, ratio) in [
+                    ("keys", of(|sample| sample.gauges.keys)),
+                    ("bytes", of(|sample| sample.gauges.used_bytes)),
+                    ("calls", host.samples.calls_imbalance()),
+                ] {
+                    self.gauge(name, vec![Label::new("of", what)], ratio);
                 }
             }
             Source::ShardLag => {

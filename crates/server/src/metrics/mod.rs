@@ -37,6 +37,8 @@ pub enum Source {
     ShardForecast(fn(&Forecast) -> f64),
     /// Counter of a shard's keyspace, label `shard`, and a fixed second label.
     ShardCounter(fn(&ShardSample) -> u64, Option<(&'static str, &'static str)>),
+    /// Gauges of how uneven the shards are, label `of`: keys, bytes and calls.
+    Imbalance,
     /// Histogram of how late keys were removed, in seconds, label `shard`.
     ShardLag,
     /// Gauge of a shard's thread, label `shard`.
@@ -261,6 +263,11 @@ pub const METRICS: &[Metric] = &[
         source: Source::ThreadCounter(ThreadCounters::calls),
     },
     Metric {
+        name: "mayfly_imbalance_ratio",
+        help: "The largest shard to the mean of all, of keys, of bytes used and of calls of the last seconds: 1 is even.",
+        source: Source::Imbalance,
+    },
+    Metric {
         name: "mayfly_shard_hits_total",
         help: "Look-ups to read that found their key.",
         source: Source::ShardCounter(|sample| sample.hits, None),
@@ -439,6 +446,7 @@ impl Source {
             | Source::ProcessGauge(_)
             | Source::ProcessGauges(..)
             | Source::DiskGauge(_)
+            | Source::Imbalance
             | Source::BuildInfo => "gauge",
             Source::ShardCounter(..)
             | Source::ThreadCounter(_)
@@ -466,6 +474,7 @@ impl Source {
             Source::CommandCounter(_) | Source::CommandSeconds(_) => "command",
             Source::BuildInfo => "version, redis_version",
             Source::ProcessGauges(label, _) => label,
+            Source::Imbalance => "of",
             Source::ProcessGauge(_)
             | Source::ProcessCounter(_)
             | Source::DiskGauge(_)

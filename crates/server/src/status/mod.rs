@@ -1,6 +1,9 @@
 //! The status page: one page without external resources that draws what `/metrics` says.
 //!
-//! The server only hands it out. It reads, and nothing in it changes anything.
+//! The server only hands it out. It reads, and nothing in it changes anything. The names of keys are data of users: it
+//! gets them from [`keys`], only where the config says so.
+
+pub mod keys;
 
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::response::IntoResponse;

@@ -223,6 +223,7 @@ function showTotals(now) {
     ['with a TTL', number(sum(now, 'mayfly_shard_keys_with_ttl'))],
     ['Memory of the process', bytes(sum(now, 'process_resident_memory_bytes'))],
     ['Clients', number(sum(now, 'mayfly_connections'))],
+    ['Busiest shard to the mean', (by(now, 'mayfly_imbalance_ratio', 'of').get('calls') ?? 1).toFixed(2)],
     ['Due within an hour', number(forecast(now, 'mayfly_shard_forecast_keys', '1h').all)],
   ];
   document.getElementById('totals').replaceChildren(...totals.map(([term, value]) => {
@@ -230,6 +231,18 @@ function showTotals(now) {
     pair.append(element('dt', term), element('dd', value));
     return pair;
   }));
+}
+
+// What is named by the server, if it is told to: keys are text here, never markup.
+function showKeys({ named, hot, big }) {
+  document.getElementById('keys').hidden = !named;
+  document.getElementById('unnamed').hidden = named;
+  if (!named) return;
+  const key = ({ key, key_bytes: length, shown_bytes: shown }) => length > shown ? `${key}… (${bytes(length)})` : key;
+  fill(document.getElementById('hot'), ['key', 'database', 'shard', 'calls/s', 'of all calls'],
+    hot.map((it) => [key(it), it.database, it.shard, number(it.calls_per_second), percent(it.calls_percent)]));
+  fill(document.getElementById('big'), ['key', 'database', 'shard', 'memory', 'fields'],
+    big.map((it) => [key(it), it.database, it.shard, bytes(it.bytes), number(it.fields)]));
 }
 
 let last = null;
@@ -249,12 +262,17 @@ function show(now, at) {
   last = { scrape: now, at };
 }
 
+async function ask(path) {
+  const answer = await fetch(path, { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE_MS) });
+  if (!answer.ok) throw new Error(`it answers ${answer.status}`);
+  return answer;
+}
+
 async function look() {
   const trouble = document.getElementById('trouble');
   try {
-    const answer = await fetch('/metrics', { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE_MS) });
-    if (!answer.ok) throw new Error(`it answers ${answer.status}`);
-    show(parse(await answer.text()), performance.now());
+    show(parse(await (await ask('/metrics')).text()), performance.now());
+    showKeys(await (await ask('/status/keys.json')).json());
     trouble.hidden = true;
   } catch (error) {
     if (trouble.hidden) trouble.textContent = `No figures since ${new Date().toLocaleTimeString()}: ${error.message}. Trying again.`;

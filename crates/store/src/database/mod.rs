@@ -1,13 +1,14 @@
 //! One logical database: index, entries and wheel, and what keeps the three together.
 //!
 //! Here: finding, creating and removing whole keys. Beside: [`fields`] of a hash, [`expiry`], [`walk`]s over all
-//! keys and the hints for batches ([`stages`]), keys to evict ([`nearest`], [`sample`]), and the [`check`] of all
+//! keys and the hints for batches ([`stages`]), keys to evict ([`nearest`], [`sample`]), the [`largest`], and the [`check`] of all
 //! invariants.
 
 mod check;
 mod detached;
 mod expiry;
 mod fields;
+mod largest;
 mod nearest;
 mod sample;
 mod stages;
@@ -16,6 +17,7 @@ mod walk;
 
 pub use self::detached::{Assembly, Detached};
 pub use self::fields::Fields;
+pub use self::largest::BigKey;
 
 pub(crate) use self::expiry::ExpiryTurn;
 pub(crate) use self::nearest::Nearness;

@@ -17,6 +17,8 @@ pub(super) struct Totals {
     pub hits: u64,
     pub misses: u64,
     pub databases: Vec<DatabaseTotals>,
+    /// Keys and bytes in use of each shard.
+    pub shards: Vec<(usize, usize)>,
 }
 
 /// Sums of one logical database.
@@ -40,6 +42,7 @@ impl Totals {
             hits: 0,
             misses: 0,
             databases: vec![DatabaseTotals::default(); usize::from(databases)],
+            shards: Vec::new(),
         }
     }
 
@@ -47,7 +50,10 @@ impl Totals {
     pub fn add(&mut self, keyspace: &Keyspace, now: UnixMillis) {
         self.backlog += keyspace.backlog(now);
         let stats = keyspace.stats();
-        self.used_bytes += keyspace.used_bytes();
+        let used_bytes = keyspace.used_bytes();
+        let keys = (0..keyspace.databases()).map(|index| keyspace.database(index).len());
+        self.shards.push((keys.sum(), used_bytes));
+        self.used_bytes += used_bytes;
         self.held_bytes += keyspace.bytes();
         self.expired_by_wheel += stats.expired_by_wheel;
         self.expired_on_access += stats.expired_on_access;

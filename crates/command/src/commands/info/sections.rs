@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Facts;
 use crate::host::{LoadFacts, SnapshotKind};
+use crate::imbalance::imbalance;
 
 /// A section.
 pub(super) struct Section {
@@ -216,6 +217,14 @@ fn stats(facts: &Facts, text: &mut String) {
     field(text, "total_connections_received", host.connections_total);
     field(text, "total_commands_processed", host.commands_total);
     field(text, "instantaneous_ops_per_sec", host.commands_per_second);
+    let uneven = [
+        ("keys", imbalance(totals.shards.iter().map(|(keys, _)| *keys as f64))),
+        ("bytes", imbalance(totals.shards.iter().map(|(_, bytes)| *bytes as f64))),
+        ("calls", host.calls_imbalance),
+    ];
+    for (of, ratio) in uneven {
+        field(text, &format!("mayfly_imbalance_{of}"), format_args!("{ratio:.2}"));
+    }
     field(text, "total_net_input_bytes", host.input_bytes_total);
     field(text, "total_net_output_bytes", host.output_bytes_total);
     zeros(text, &["total_net_repl_input_bytes", "total_net_repl_output_bytes"]);
