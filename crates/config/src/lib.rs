@@ -39,7 +39,8 @@ mod values;
 pub use directive::{Directive, Kind, Section, Value};
 pub use directives::{
     AccessConfig, Config, DIRECTIVES, EventsConfig, ExpiryConfig, HashConfig, HotKeysConfig, LimitsConfig,
-    LogConfig, MemoryConfig, MetricsConfig, PersistenceConfig, SECTIONS, ServerConfig, SlowConfig, TlsConfig, TtlConfig,
+    LogConfig, MemoryConfig, MetricsConfig, PersistenceConfig, SECTIONS, ServerConfig, SlowConfig, TlsConfig,
+    TtlConfig,
 };
 pub use error::{ConfigError, Place};
 pub use load::{Loaded, Source, load};
