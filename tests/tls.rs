@@ -8,11 +8,11 @@ use std::sync::Arc;
 use rustix::process::Signal;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, HandshakeKind};
+use rustls::{CipherSuite, ClientConfig, HandshakeKind};
 
 use crate::harness::{
-    Authority, Client, Files, Launch, SHARD_COUNTS, Server, TlsClient, connect_tls, encode, eventually,
-    free_port, knock, launch_tls, patience,
+    Authority, Client, Files, KEY_PASSWORD, Launch, SHARD_COUNTS, Server, TlsClient, connect_tls, encode,
+    eventually, free_port, knock, launch_tls, patience,
 };
 
 const MIB: usize = 1 << 20;
@@ -350,6 +350,88 @@ fn the_end_of_certificates_is_exported_and_renewed_with_them() {
 
     let plain = Server::start(1);
     assert_eq!(plain.scrape().sum("mayfly_tls_certificate_expiry_seconds"), 0.0);
+}
+
+#[test]
+fn suites_are_those_that_were_named_and_unknown_ones_are_refused() {
+    let authority = Authority::new();
+    let own = authority.issue("server");
+    let (launch, address) = launch_tls(1, &authority, &own);
+    let server =
+        launch.set("tls.auth_clients", "no").set("tls.ciphers", "ECDHE-ECDSA-CHACHA20-POLY1305").start();
+    let mut admin = server.connect();
+    let suite = |is_old: bool| {
+        let mut client = knock(address, &authority.client(None, is_old)).expect("it is let in");
+        client.stream().conn.negotiated_cipher_suite().expect("it is done").suite()
+    };
+    assert_eq!(suite(true), CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256);
+    for (name, expected) in [
+        ("TLS_AES_128_GCM_SHA256", CipherSuite::TLS13_AES_128_GCM_SHA256),
+        ("tls_chacha20_poly1305_sha256", CipherSuite::TLS13_CHACHA20_POLY1305_SHA256),
+    ] {
+        admin.replay(&[(&format!("CONFIG SET tls-ciphersuites {name}"), "OK")]);
+        assert_eq!(suite(false), expected);
+    }
+    // The order is the server's if it is told so.
+    let both = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384";
+    admin.replay(&[(&format!("CONFIG SET tls-ciphers {both} tls-prefer-server-ciphers yes"), "OK")]);
+    assert_eq!(suite(true), CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256);
+
+    let refused = |name: &str, problem: &str| {
+        format!("(error) ERR CONFIG SET failed (possibly related to argument '{name}') - {problem}")
+    };
+    admin.replay(&[
+        (
+            "CONFIG SET tls-ciphersuites TLS_AES_128_CCM_SHA256",
+            &refused(
+                "tls-ciphersuites",
+                "\"TLS_AES_128_CCM_SHA256\" is unknown; allowed: names with : between them, of TLS_AES_256_GCM_SHA384, \
+                 TLS_AES_128_GCM_SHA256, TLS_CHACHA20_POLY1305_SHA256",
+            ),
+        ),
+        (
+            "CONFIG SET tls-ciphers ECDHE-RSA-AES128-GCM-SHA256",
+            &refused(
+                "tls-ciphers",
+                &format!("none of them goes with the key in {}, which is of ECDSA", own.key.display()),
+            ),
+        ),
+        ("CONFIG GET tls-ciphers", &format!("1) \"tls-ciphers\"\n2) \"{both}\"")),
+        ("CONFIG GET tls-ciphersuites", "1) \"tls-ciphersuites\"\n2) \"TLS_CHACHA20_POLY1305_SHA256\""),
+    ]);
+    assert_eq!(suite(true), CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256);
+}
+
+#[test]
+fn an_encrypted_key_is_opened_by_its_password_alone() {
+    let authority = Authority::new();
+    let own = authority.issue_locked("server");
+    let launch = |password: &str| {
+        let (launch, address) = launch_tls(1, &authority, &own);
+        (launch.set("tls.auth_clients", "no").set("tls.key_password", password), address)
+    };
+    let file = own.key.display();
+    for (password, problem) in [
+        ("", format!("tls.key_password: is missing: the key is encrypted in {file}\n")),
+        ("open", format!("tls.key_password: does not open the key in {file}\n")),
+    ] {
+        let finished = launch(password).0.run();
+        assert!(finished.code == 1 && finished.stderr.ends_with(&problem), "{finished:?}");
+    }
+    let (launch, address) = launch(KEY_PASSWORD);
+    let server = launch.start();
+    knock(address, &authority.client(None, false)).expect("it is let in");
+    let mut admin = server.connect();
+    let masked = "1) \"tls-key-file-pass\"\n2) \"***\"";
+    admin.replay(&[("CONFIG GET tls-key-file-pass", masked)]);
+    let refused = "(error) ERR CONFIG SET failed (possibly related to argument 'tls-key-file-pass') - does not open the \
+                   key in";
+    assert_eq!(admin.run("CONFIG SET tls-key-file-pass open").to_string(), format!("{refused} {file}"));
+    // A key that is not encrypted needs none, and one that is there does no harm.
+    let plain = authority.issue("plain");
+    let (certificate, key) = (plain.certificate.display(), plain.key.display());
+    admin.replay(&[(&format!("CONFIG SET tls-cert-file {certificate} tls-key-file {key}"), "OK")]);
+    assert_eq!(shown(address, &authority.client(None, false)), certificate_of(&plain));
 }
 
 #[test]

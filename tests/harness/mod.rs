@@ -20,7 +20,7 @@ pub use scrape::Scrape;
 pub use seed::Seed;
 pub use server::{Finished, Launch, Server, temporary_file};
 pub use starts::while_nothing_starts;
-pub use tls::{Authority, Files, TlsClient, connect_tls, free_port, knock, launch_tls};
+pub use tls::{Authority, Files, KEY_PASSWORD, TlsClient, connect_tls, free_port, knock, launch_tls};
 pub use wait::{eventually, patience};
 
 /// Behaviour must not depend on how many shards share the data.

@@ -27,6 +27,27 @@ pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
+/// A key that is good for tests alone.
+const KEY: &str = "\
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg7zqJcum7CZ9xRB5Z
+9FZkZ5fCaYWsHsHuSsq016EmwQKhRANCAARUN/HZ6XXBt8tIgzn/ckv12+O2Lp11
+L5ogs2hMkjw5NCA/9xMbYi3GJM8RIA/3zew1KLEsAp7oGEh6WDPd8TwZ
+-----END PRIVATE KEY-----
+";
+/// The same key, encrypted by `openssl pkcs8 -topk8` with [`KEY_PASSWORD`].
+const LOCKED_KEY: &str = "\
+-----BEGIN ENCRYPTED PRIVATE KEY-----
+MIHsMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAjjegkEx109FAICCAAw
+DAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEEE6r2tGabjXJ1Af8pQHt7PIEgZA0
+CRlCPBwfAX15R/P6n8+E2fkhtkuMuBQTjsWJbCF25BBvZWmhPYt9DtGaTGldyX/W
+q3mqjJuDJl9Mlh8chcR/m9OGlPYDt0iuw6GM5RjSMzb4vZ8FkaX4Mmn726AhfymS
+MHHHtg70Fqd/gJ0z/bXWkzP+jSbLxcxg6UbGGStyY2yixmTWykAbZ2WsYh8mQMU=
+-----END ENCRYPTED PRIVATE KEY-----
+";
+/// What opens it.
+pub const KEY_PASSWORD: &str = "sesame";
+
 /// The files of a certificate and its key.
 #[derive(Clone)]
 pub struct Files {
@@ -65,6 +86,13 @@ impl Authority {
             params.not_after = rcgen::date_time_ymd(year, 1, 1);
             KeyPair::generate().expect("the system has random numbers")
         })
+    }
+
+    /// The same with [`KEY`], of which the file holds [`LOCKED_KEY`].
+    pub fn issue_locked(&self, name: &str) -> Files {
+        let files = self.issue_with(name, |_| KeyPair::from_pem(KEY).expect("it is a key"));
+        fs::write(&files.key, LOCKED_KEY).expect("it can be written");
+        files
     }
 
     fn issue_with(&self, name: &str, make_key: impl FnOnce(&mut CertificateParams) -> KeyPair) -> Files {

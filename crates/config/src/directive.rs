@@ -124,6 +124,8 @@ pub enum Kind {
     Flag,
     /// One of these words.
     Word(&'static [&'static str]),
+    /// Any of these names, each once, with colons between them; empty means all of them.
+    Names(&'static [&'static str]),
     /// Any of these letters, in any order.
     Letters {
         /// The letters.
@@ -176,6 +178,7 @@ impl Kind {
                 [first @ .., last] => format!("{} or {last}", first.join(", ")),
                 [] => String::new(),
             },
+            Self::Names(names) => format!("names with : between them, of {}", names.join(", ")),
             Self::Letters { of } => format!("letters of {of}"),
             Self::Secret { bytes_max } => format!("text of up to {bytes_max} bytes"),
             Self::TtlRules => {
@@ -211,6 +214,7 @@ impl Kind {
                 Some(word) => Ok(Value::Word(word)),
                 None => Err(self.refuse(&format!("{text:?} is unknown"))),
             },
+            Self::Names(names) => self.names(names, text),
             Self::Letters { of } => match text.chars().find(|letter| !of.contains(*letter)) {
                 Some(letter) => Err(self.refuse(&format!("{letter:?} is none of them"))),
                 None => Ok(Value::Text(text.into())),
@@ -262,6 +266,19 @@ impl Kind {
             Ok(number) if (min..=max).contains(&number) => Ok(Value::Integer(number)),
             _ => Err(self.refuse(&format!("{shown} is out of range"))),
         }
+    }
+
+    /// Reads names as the table writes them.
+    fn names(&self, known: &[&'static str], text: &str) -> Result<Value, String> {
+        let mut names: Vec<&str> = Vec::new();
+        for word in text.split(':').filter(|_| !text.is_empty()) {
+            match known.iter().find(|name| name.eq_ignore_ascii_case(word)) {
+                None => return Err(self.refuse(&format!("{word:?} is unknown"))),
+                Some(name) if names.contains(name) => return Err(format!("{name} is given twice")),
+                Some(name) => names.push(name),
+            }
+        }
+        Ok(Value::Text(names.join(":")))
     }
 
     /// Reads one address.
@@ -338,7 +355,7 @@ pub enum Value {
     Integer(u64),
     /// Of flags.
     Flag(bool),
-    /// Of letters, paths, save points and permissions.
+    /// Of names, letters, paths, save points and permissions.
     Text(String),
     /// Of users.
     Texts(Vec<String>),

@@ -16,7 +16,8 @@ use crate::save_points::SavePoints;
 use crate::size::{GIB, KIB, MIB};
 use crate::ttl_rules::{JITTER_MAX, SECONDS_MAX};
 use crate::values::{
-    AuthClients, FsyncPolicy, Level, LogFormat, MemoryPolicy, Secret, Setting, TlsProtocols,
+    AuthClients, FsyncPolicy, Level, LogFormat, MemoryPolicy, Secret, Setting, TLS12_CIPHERS,
+    TLS13_CIPHERSUITES, TlsProtocols,
 };
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -77,8 +78,11 @@ directives! {
         port: u16 = 0, Kind::Port, redis "tls-port";
         /// The certificate that the server shows, and behind it those of the authorities between it and the root.
         cert_file: String = String::new(), Kind::Path { bytes_max: 4_096 }, redis "tls-cert-file", live;
-        /// The private key of this certificate, not encrypted. Nobody else should be able to read the file.
+        /// The private key of this certificate. Nobody else should be able to read the file.
         key_file: String = String::new(), Kind::Path { bytes_max: 4_096 }, redis "tls-key-file", live;
+        /// What opens the key if it is encrypted (BEGIN ENCRYPTED PRIVATE KEY, which is PKCS #8; OpenSSL writes it by
+        /// default). Never shown; better given as MAYFLY_TLS__KEY_PASSWORD than written in a file that others read.
+        key_password: Secret = Secret::default(), Kind::Secret { bytes_max: 512 }, redis "tls-key-file-pass", live;
         /// The certificates of the authorities whose clients are let in.
         ca_cert_file: String = String::new(), Kind::Path { bytes_max: 4_096 }, redis "tls-ca-cert-file", live;
         /// Whether clients show a certificate: yes lets nobody in without one, optional checks one that is shown, no
@@ -86,6 +90,10 @@ directives! {
         auth_clients: AuthClients = AuthClients::Yes, Kind::Word(&AuthClients::NAMES), redis "tls-auth-clients", live;
         /// The versions of TLS that are spoken.
         protocols: TlsProtocols = TlsProtocols::Both, Kind::Word(&TlsProtocols::NAMES), redis "tls-protocols", live;
+        /// The cipher suites of TLS 1.2, the preferred one first. Empty: all.
+        ciphers: String = String::new(), Kind::Names(&TLS12_CIPHERS), redis "tls-ciphers", live;
+        /// The cipher suites of TLS 1.3, the preferred one first. Empty: all.
+        ciphersuites: String = String::new(), Kind::Names(&TLS13_CIPHERSUITES), redis "tls-ciphersuites", live;
         /// Whether the server chooses the cipher suite by its own order, and not by that of the client.
         prefer_server_ciphers: bool = false, Kind::Flag, redis "tls-prefer-server-ciphers", live;
         /// Whether a client that comes again may take up its last session, which spares both sides the certificates.

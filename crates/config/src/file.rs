@@ -136,6 +136,7 @@ fn value(kind: &Kind, item: &Item) -> Result<Value, String> {
             Kind::Bytes { .. } => "a size such as 65536 or \"64KiB\"",
             Kind::Flag => "true or false without quotes",
             Kind::Word(_)
+            | Kind::Names(_)
             | Kind::Letters { .. }
             | Kind::Secret { .. }
             | Kind::Path { .. }
@@ -155,6 +156,7 @@ fn value(kind: &Kind, item: &Item) -> Result<Value, String> {
         (
             Kind::Bytes { .. }
             | Kind::Word(_)
+            | Kind::Names(_)
             | Kind::Letters { .. }
             | Kind::Secret { .. }
             | Kind::Path { .. }

@@ -49,4 +49,7 @@ pub use rewrite::rewrite;
 pub use save_points::SavePoints;
 pub use set::SetError;
 pub use ttl_rules::{TtlRule, parse_ttl_rules};
-pub use values::{AuthClients, FsyncPolicy, Level, LogFormat, MemoryPolicy, Secret, TlsProtocols};
+pub use values::{
+    AuthClients, FsyncPolicy, Level, LogFormat, MemoryPolicy, Secret, TLS12_CIPHERS, TLS13_CIPHERSUITES,
+    TlsProtocols,
+};

@@ -41,6 +41,15 @@ fn mistakes_in_a_file_are_named_with_their_line() {
             "2: server.unix_socket_permissions: expected a string, found an integer; allowed: octal digits such as 770",
         ),
         (
+            "[tls]\nciphersuites = \"TLS_AES_128_GCM_SHA256:AES\"",
+            "2: tls.ciphersuites: \"AES\" is unknown; allowed: names with : between them, of TLS_AES_256_GCM_SHA384, \
+             TLS_AES_128_GCM_SHA256, TLS_CHACHA20_POLY1305_SHA256",
+        ),
+        (
+            "[tls]\nciphers = \"ecdhe-rsa-aes128-gcm-sha256:ECDHE-RSA-AES128-GCM-SHA256\"",
+            "2: tls.ciphers: ECDHE-RSA-AES128-GCM-SHA256 is given twice",
+        ),
+        (
             "[tls]\nauth_clients = \"perhaps\"",
             "2: tls.auth_clients: \"perhaps\" is unknown; allowed: yes, no or optional",
         ),

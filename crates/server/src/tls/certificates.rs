@@ -5,15 +5,17 @@ use std::io::Read;
 use std::sync::Arc;
 
 use mayfly_config::{AuthClients, Config, Loaded, TlsConfig, TlsProtocols};
-use rustls::crypto::{CryptoProvider, ring};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{NoServerSessionStorage, ServerSessionMemoryCache, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
-use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
+use rustls::{ProtocolVersion, RootCertStore, ServerConfig, SupportedCipherSuite, SupportedProtocolVersion};
 
+use super::ciphers;
 use super::expiry::{Expiry, earliest};
+use super::private_key::{self, NoKey};
 use crate::error::StartError;
 
 /// The longest file of certificates that is read: more than the authorities of a whole browser need.
@@ -65,8 +67,9 @@ impl Certificates {
     /// # Errors
     /// The first thing that is wrong.
     pub fn load(config: &TlsConfig) -> Result<Self, Mistake> {
-        let provider = Arc::new(ring::default_provider());
+        let provider = Arc::new(ciphers::provider(config));
         let (own, server_seconds) = own_certificate(config, &provider)?;
+        check_ciphers(config, &provider, &own)?;
         let (authorities, authority_seconds) = authorities(config)?.unzip();
         let make = |path, auth| server_config(config, path, auth, &own, authorities.as_ref(), &provider);
         Ok(Certificates {
@@ -121,6 +124,19 @@ fn server_config(
     Ok(Arc::new(made))
 }
 
+/// Refuses suites of TLS 1.2 none of which goes with the key: every handshake of that version would fail.
+fn check_ciphers(config: &TlsConfig, provider: &CryptoProvider, own: &CertifiedKey) -> Result<(), Mistake> {
+    let algorithm = own.key.algorithm();
+    let goes_with_key = |suite: &SupportedCipherSuite| {
+        suite.version().version == ProtocolVersion::TLSv1_2 && suite.usable_for_signature_algorithm(algorithm)
+    };
+    if config.protocols == TlsProtocols::Tls13 || provider.cipher_suites.iter().any(goes_with_key) {
+        return Ok(());
+    }
+    let problem = format!("none of them goes with the key in {}, which is of {algorithm:?}", config.key_file);
+    Err(Mistake { path: "tls.ciphers", problem })
+}
+
 fn versions(protocols: TlsProtocols) -> &'static [&'static SupportedProtocolVersion] {
     static BOTH: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
     match protocols {
@@ -140,8 +156,17 @@ fn own_certificate(
     let (chain, expiry) = certificates(CERTIFICATE, &config.cert_file)?;
     let key_mistake =
         |problem: String| Mistake { path: KEY, problem: format!("{}: {problem}", config.key_file) };
-    let key = PrivateKeyDer::from_pem_slice(&read(KEY, &config.key_file)?)
-        .map_err(|_| key_mistake("holds no private key in PEM form that is not encrypted".to_owned()))?;
+    let key = private_key::read(&read(KEY, &config.key_file)?, &config.key_password).map_err(|no_key| {
+        let about_password = |problem: &str| Mistake {
+            path: "tls.key_password",
+            problem: format!("{problem} {}", config.key_file),
+        };
+        match no_key {
+            NoKey::Missing => key_mistake("holds no private key in PEM form".to_owned()),
+            NoKey::Locked => about_password("is missing: the key is encrypted in"),
+            NoKey::NotOpened => about_password("does not open the key in"),
+        }
+    })?;
     let key = provider
         .key_provider
         .load_private_key(key)

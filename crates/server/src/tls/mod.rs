@@ -1,11 +1,13 @@
 //! TLS: the certificates that hold now, and what is counted of handshakes.
 //!
-//! Here: what the process knows of TLS. Reading the files is `certificates`, their dates `expiry`, the handshake
-//! `handshakes`, what follows it `socket/tls.rs`.
+//! Here: what the process knows of TLS. Reading the files is `certificates` (their dates `expiry`, an encrypted key
+//! `private_key`), cipher suites `ciphers`, the handshake `handshakes`, what follows it `socket/tls.rs`.
 
 pub mod certificates;
+mod ciphers;
 mod expiry;
 pub mod handshakes;
+mod private_key;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
