@@ -40,8 +40,8 @@ use fastrand::Rng;
 use serde_json::{Map, Value, json};
 
 use questions::{
-    Common, connections, durability, eviction, growth, idle, lag, large, memory, scaling, snapshot, storm,
-    throughput, tuning,
+    Common, connections, durability, eviction, growth, idle, lag, large, memory, scaling, scrape, snapshot,
+    storm, throughput, tuning,
 };
 
 /// Runs Mayfly and its peers side by side under the same load and prints the ratios.
@@ -80,6 +80,8 @@ enum Question {
     Durability(durability::Options),
     /// What a snapshot costs beside clients, in memory and on the disk; and how long a start takes.
     Snapshot(snapshot::Options),
+    /// What a light client feels while the metrics of many shards are scraped, and how long a scrape takes.
+    Scrape(scrape::Options),
     /// What more shards bring and cost.
     Scaling {
         /// Of the shards.
@@ -135,6 +137,7 @@ fn ask(question: &Question, common: &mut Common, random: &mut Rng, record: &mut 
         Question::Idle(options) => record.add("idle", idle::run(common, options)?),
         Question::Durability(options) => record.add("durability", durability::run(common, options, random)?),
         Question::Snapshot(options) => add_snapshot(common, options, random, record),
+        Question::Scrape(options) => record.add("scrape", scrape::run(common, options, random)?),
         Question::Scaling { options, slices } => {
             record.add("scaling", scaling::run(common, options, slices, random)?)
         }
@@ -160,6 +163,7 @@ fn everything(
     record.add("durability", durability::run(common, &defaults(), random)?)?;
     add_snapshot(common, &defaults(), random, record)?;
     record.add("eviction", eviction::run(common, &defaults(), random)?)?;
+    record.add("scrape", scrape::run(common, &defaults(), random)?)?;
     record.add("scaling", scaling::run(common, &defaults(), slices, random)?)
 }
 

@@ -29,6 +29,11 @@ struct Shared {
 impl LightClient {
     /// Begins to ask `HGET` of a key that is not there.
     pub fn start(address: SocketAddr) -> Result<Self> {
+        LightClient::sending(address, &["HGET", "light", "f"])
+    }
+
+    /// Begins to send this request.
+    pub fn sending(address: SocketAddr, request: &'static [&'static str]) -> Result<Self> {
         let mut asker = Asker::connect(address)?;
         let shared = Arc::new(Shared { stop: AtomicBool::new(false), times: Mutex::new(latencies()) });
         let own = Arc::clone(&shared);
@@ -36,7 +41,7 @@ impl LightClient {
             while !own.stop.load(Relaxed) {
                 std::thread::sleep(PAUSE);
                 let start = Instant::now();
-                asker.ask(&["HGET", "light", "f"])?;
+                asker.ask(request)?;
                 // A wait that kept the next requests from being sent counts for those too.
                 let waited = start.elapsed().as_nanos() as u64;
                 let mut times = own.times.lock().unwrap_or_else(PoisonError::into_inner);

@@ -15,6 +15,7 @@ pub mod lag;
 pub mod large;
 pub mod memory;
 pub mod scaling;
+pub mod scrape;
 pub mod snapshot;
 pub mod storm;
 pub mod throughput;

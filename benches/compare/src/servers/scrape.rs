@@ -20,6 +20,11 @@ impl Scrape {
         Ok(Scrape(text))
     }
 
+    /// Bytes of the answer, its head included.
+    pub fn length(&self) -> usize {
+        self.0.len()
+    }
+
     /// All series of a metric: their labels and values.
     fn series<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (&'a str, f64)> {
         self.0.lines().filter_map(move |line| {
