@@ -16,17 +16,17 @@ fn mistakes_in_a_file_are_named_with_their_line() {
         ("[server]\nlevel = 1", "2: server.level: unknown key; did you mean log.level?"),
         (
             "[metrics]\ncolour = 1",
-            "2: metrics.colour: unknown key; [metrics] has enabled, bind, port, status_page",
+            "2: metrics.colour: unknown key; [metrics] has enabled, bind, port, status_page, status_page_keys",
         ),
         ("[sever]\nport = 1", "1: [sever]: unknown section; did you mean [server]?"),
         (
             "[kitchen]",
-            "1: [kitchen]: unknown section; sections are server, tls, limits, hash, memory, expiry, ttl, persistence, access, slow, events, metrics, log",
+            "1: [kitchen]: unknown section; sections are server, tls, limits, hash, memory, expiry, ttl, persistence, access, slow, events, metrics, hot_keys, log",
         ),
         ("port = 1", "1: port: unknown key; did you mean server.port?"),
         (
             "colour = 1",
-            "1: colour: unknown key; sections are server, tls, limits, hash, memory, expiry, ttl, persistence, access, slow, events, metrics, log",
+            "1: colour: unknown key; sections are server, tls, limits, hash, memory, expiry, ttl, persistence, access, slow, events, metrics, hot_keys, log",
         ),
         ("server = 1", "1: server: expected a section such as [server], found an integer"),
         ("[[server]]\nport = 1", "1: server: expected a section such as [server], found an array of tables"),
@@ -151,11 +151,15 @@ fn mistakes_in_the_environment_are_named_by_variable() {
     let cases = [
         ("MAYFLY_SERVER__PRT", "1", "unknown key; did you mean MAYFLY_SERVER__PORT?"),
         ("MAYFLY_SEVER__PORT", "1", "unknown key; did you mean MAYFLY_SERVER__PORT?"),
-        ("MAYFLY_METRICS__COLOUR", "1", "unknown key; [metrics] has enabled, bind, port, status_page"),
+        (
+            "MAYFLY_METRICS__COLOUR",
+            "1",
+            "unknown key; [metrics] has enabled, bind, port, status_page, status_page_keys",
+        ),
         (
             "MAYFLY_KITCHEN__SINK",
             "1",
-            "unknown key; sections are server, tls, limits, hash, memory, expiry, ttl, persistence, access, slow, events, metrics, log",
+            "unknown key; sections are server, tls, limits, hash, memory, expiry, ttl, persistence, access, slow, events, metrics, hot_keys, log",
         ),
         ("MAYFLY_SERVER__PORT", "", "\"\" is not a port; allowed: 0 to 65535"),
         ("MAYFLY_SERVER__PORT", "http", "\"http\" is not a port; allowed: 0 to 65535"),
