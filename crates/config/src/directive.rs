@@ -62,6 +62,11 @@ impl Directive {
         crate::DIRECTIVES.iter().find(|directive| directive.path == path)
     }
 
+    /// The directive of a name in `CONFIG GET`, in any case of its letters.
+    pub fn of_parameter(name: &[u8]) -> Option<&'static Self> {
+        crate::DIRECTIVES.iter().find(|directive| directive.parameter().as_bytes().eq_ignore_ascii_case(name))
+    }
+
     /// Its name in `CONFIG GET` and `CONFIG SET`: that of Redis, or else its own.
     pub fn parameter(&self) -> &'static str {
         self.redis.unwrap_or(self.path)
@@ -273,13 +278,12 @@ impl Kind {
             _ => return Err(self.refuse(&format!("{shown} is an integer"))),
         };
         let number = number.ok_or_else(|| self.refuse(&format!("{shown:?} is not {noun}")))?;
-        match u64::try_from(number) {
-            Ok(number) if matches!(self, Self::Threshold { .. }) && number <= max => {
-                Ok(Value::Threshold(Some(number)))
-            }
-            _ if matches!(self, Self::Threshold { .. }) && number == -1 => Ok(Value::Threshold(None)),
-            Ok(number) if (min..=max).contains(&number) => Ok(Value::Integer(number)),
-            _ => Err(self.refuse(&format!("{shown} is out of range"))),
+        let in_range = u64::try_from(number).ok().filter(|number| (min..=max).contains(number));
+        match (self, in_range) {
+            (Self::Threshold { .. }, None) if number == -1 => Ok(Value::Threshold(None)),
+            (_, None) => Err(self.refuse(&format!("{shown} is out of range"))),
+            (Self::Threshold { .. }, in_range) => Ok(Value::Threshold(in_range)),
+            (_, Some(number)) => Ok(Value::Integer(number)),
         }
     }
 

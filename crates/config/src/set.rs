@@ -2,12 +2,12 @@
 
 use std::fmt;
 
+use crate::Config;
 use crate::check;
 use crate::directive::{Directive, Kind, Value};
 use crate::output_limits::{self, OUTPUT_LIMITS};
 use crate::redis::{ALIASES, FIXED, LOG, log_text};
 use crate::values::Level;
-use crate::{Config, DIRECTIVES};
 
 impl Config {
     /// Sets parameters by their Redis names, or as `section.key`, while the server runs: all of them, or none.
@@ -122,8 +122,8 @@ const IMMUTABLE: &str = "can't set immutable config";
 fn find(name: &[u8]) -> Result<(&'static str, Meaning), SetError> {
     let is_it = |known: &str| known.as_bytes().eq_ignore_ascii_case(name);
     let immutable = |name: &str| SetError::Refused(name.into(), IMMUTABLE.into());
-    let mut named = DIRECTIVES.iter().map(|directive| (directive.parameter(), directive));
-    if let Some((name, directive)) = named.find(|(name, _)| is_it(name)) {
+    if let Some(directive) = Directive::of_parameter(name) {
+        let name = directive.parameter();
         return if directive.live { Ok((name, Meaning::One(directive))) } else { Err(immutable(name)) };
     }
     if let Some((name, path, _)) = ALIASES.iter().find(|(name, ..)| is_it(name)) {
@@ -149,18 +149,20 @@ const SAME_UNDER_OLD_NAME: &str = "hash-max-ziplist-entries";
 fn value(kind: &Kind, text: &str) -> Result<Value, String> {
     let out_of_range = |min, max| format!("argument must be between {min} and {max} inclusive");
     let one_of = |words: &str| format!("argument(s) must be one of the following: {words}");
+    let whole_number = || {
+        let number = text.parse::<i64>().ok().filter(|number| number.to_string() == text);
+        number.ok_or("argument couldn't be parsed into an integer")
+    };
     match kind {
         Kind::Integer { min, max, .. } => {
-            let number = text.parse::<i64>().ok().filter(|number| number.to_string() == text);
-            let number = number.ok_or("argument couldn't be parsed into an integer")?;
+            let number = whole_number()?;
             kind.parse(text).map_err(|_| match u64::try_from(number) {
                 Ok(number) if (*min..=*max).contains(&number) => "argument is not allowed".to_owned(),
                 _ => out_of_range(min, max),
             })
         }
         Kind::Threshold { max, .. } => {
-            let number = text.parse::<i64>().ok().filter(|number| number.to_string() == text);
-            number.ok_or("argument couldn't be parsed into an integer")?;
+            whole_number()?;
             kind.parse(text).map_err(|_| format!("argument must be between -1 and {max} inclusive"))
         }
         Kind::Bytes { min, max } => {
@@ -184,6 +186,7 @@ fn value(kind: &Kind, text: &str) -> Result<Value, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::DIRECTIVES;
 
     fn set(config: &mut Config, words: &str) -> String {
         let words: Vec<_> = words.split(' ').map(str::as_bytes).collect();

@@ -18,8 +18,7 @@ use mayfly_command::{
     PersistenceFacts, ShardFacts, SnapshotKind, SnapshotRefusal, Table, catalogue,
 };
 use mayfly_config::{
-    Config, DIRECTIVES, Directive, FsyncPolicy, Kind, Level, Loaded, PersistenceConfig, Place, Source,
-    rewrite,
+    Config, Directive, FsyncPolicy, Kind, Level, Loaded, PersistenceConfig, Place, Source, rewrite,
 };
 use mayfly_engine::{
     Counter, Door, ERROR_CODES, EventClasses, Pauses, SharedEventClasses, SharedMemory, ThreadCounters,
@@ -232,9 +231,9 @@ impl Host for ServerHost {
     }
 
     fn is_secret_parameter(&self, name: &[u8]) -> bool {
-        let found = DIRECTIVES.iter().find(|known| known.parameter().as_bytes().eq_ignore_ascii_case(name));
         // What nobody knows is refused; it may be a secret that was spelt wrong.
-        found.is_none_or(|directive| matches!(directive.kind, Kind::Secret { .. } | Kind::Users { .. }))
+        Directive::of_parameter(name)
+            .is_none_or(|directive| matches!(directive.kind, Kind::Secret { .. } | Kind::Users { .. }))
     }
 
     fn client(&self, id: u64) -> Option<Arc<ClientCard>> {
