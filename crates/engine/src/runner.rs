@@ -16,15 +16,11 @@ use crate::memory::{Keeper, MakeRoom, OUT_OF_MEMORY, Room};
 use crate::meter::Meter;
 use crate::observers::Observers;
 use crate::shard::Moment;
-use crate::slow;
 use crate::subscriptions::verb;
 
 /// Calls whose keys are prefetched together. Stages of 16 and of 64 cost nearly the same per call; beyond, the
 /// lines fetched first may be gone again.
 const PREFETCH_CALLS: usize = 64;
-
-/// A call with more words may take long even if its command is fast by nature: `HSET` of many fields.
-const SHORT_WORDS_MAX: u32 = 16;
 
 /// The data that a batch may touch, and who observes it.
 pub enum Hand<'a, A> {
@@ -131,53 +127,9 @@ impl<A: Clone> Runner<'_, '_, A> {
         }
     }
 
-    /// Runs at least `wanted` of the calls, and looks which of them are slow; how many it ran. What may take long by
-    /// its nature is measured alone, what may not together with its neighbours.
-    fn run_measured(
-        &mut self,
-        batch: &Batch,
-        calls: &[Call],
-        wanted: usize,
-        hand: &mut Hand<'_, A>,
-        replies: &mut Replies,
-    ) -> usize {
-        let (mut done, mut measured) = (0, 0);
-        while done < wanted {
-            let call = &calls[done];
-            let is_alone = call.word_count > SHORT_WORDS_MAX
-                || !call.command.spec.flags.has(Flags::FAST)
-                || self.precision.together_max == 1;
-            if is_alone && measured < done {
-                self.measure(batch, &calls[measured..done]);
-                measured = done;
-            }
-            done += match self.keeper {
-                None => self.step(batch, &calls[done..], hand, replies),
-                Some(keeper) => self.step_within(keeper, batch, &calls[done..], hand, replies),
-            };
-            if is_alone || done - measured >= self.precision.together_max as usize {
-                self.measure(batch, &calls[measured..done]);
-                measured = done;
-            }
-        }
-        if measured < done {
-            self.measure(batch, &calls[measured..done]);
-        }
-        done
-    }
-
-    /// Measures calls that just ended, and brings the one that most likely took long if they did.
-    #[inline]
-    fn measure(&mut self, batch: &Batch, calls: &[Call]) {
-        let nanos = self.meter.lap();
-        if nanos >= self.precision.slow_nanos {
-            slow::report(self.moment, batch, calls, nanos);
-        }
-    }
-
     /// Runs the next call, or the next transaction, to one reply; how many calls that used up.
     #[inline(always)]
-    fn step(
+    pub(crate) fn step(
         &mut self,
         batch: &Batch,
         calls: &[Call],
@@ -203,7 +155,7 @@ impl<A: Clone> Runner<'_, '_, A> {
 
     /// The same where memory is limited: room is made for what needs some, or it is refused.
     #[inline(never)]
-    fn step_within(
+    pub(crate) fn step_within(
         &mut self,
         keeper: Keeper<'_>,
         batch: &Batch,

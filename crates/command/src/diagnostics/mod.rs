@@ -56,6 +56,12 @@ impl Precision {
     pub fn is_wanted(self) -> bool {
         self.slow_nanos < u64::MAX
     }
+
+    /// Whether a call is measured by itself: what may take long by its nature is always.
+    #[inline]
+    pub fn is_alone(self, command: &Command) -> bool {
+        self.together_max == 1 || !command.spec.flags.has(Flags::FAST)
+    }
 }
 
 /// A call that took long.

@@ -211,8 +211,7 @@ impl Session {
         meter: &mut Meter<'_>,
     ) {
         let precision = surroundings.host.diagnostics().precision();
-        let is_fast = command.spec.flags.has(Flags::FAST);
-        if !precision.is_wanted() || (is_fast && precision.together_max > 1) {
+        if !precision.is_wanted() || !precision.is_alone(command) {
             return;
         }
         let nanos = meter.lap();
