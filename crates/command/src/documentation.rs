@@ -7,7 +7,7 @@ use crate::argument::{Argument, Kind};
 use crate::context::SessionContext;
 use crate::error::Outcome;
 use crate::spec::{Flags, Group, KeySpec, Run, Spec};
-use crate::table::Command;
+use crate::table::{Command, Table};
 use crate::words::Words;
 
 /// Writes what `COMMAND INFO` says about a command: ten elements.
@@ -210,8 +210,8 @@ fn reply_argument(reply: &mut ReplyWriter<'_>, argument: &Argument, keys: &mut K
     }
 }
 
-/// The spec of a container's `HELP`; its function calls [`reply_help`].
-pub(crate) const fn help_spec(group: Group, run: fn(&mut SessionContext<'_>, Words<'_>) -> Outcome) -> Spec {
+/// The spec of a container's `HELP`.
+pub(crate) const fn help_spec(group: Group) -> Spec {
     Spec {
         name: "help",
         summary: "Returns helpful text about the different subcommands.",
@@ -219,18 +219,20 @@ pub(crate) const fn help_spec(group: Group, run: fn(&mut SessionContext<'_>, Wor
         group,
         arity: 2,
         flags: Flags::LOADING.and(Flags::STALE),
-        run: Run::Session(run),
+        run: Run::Session(reply_help),
         ..Spec::BLANK
     }
 }
 
-/// Answers `HELP` of a container.
-pub(crate) fn reply_help(reply: &mut ReplyWriter<'_>, container: &Spec) {
-    let lines = help(container.name, container.subcommands());
-    reply.array(lines.len());
+/// Answers `HELP` of the container that the first word names.
+fn reply_help(context: &mut SessionContext<'_>, words: Words<'_>) -> Outcome {
+    let container = Table::get().find(words.at(0)).expect("a request for HELP names its container");
+    let lines = help(container.spec.name, container.spec.subcommands());
+    context.reply.array(lines.len());
     for line in lines {
-        reply.simple(&line);
+        context.reply.simple(&line);
     }
+    Ok(())
 }
 
 /// The lines of `HELP`: a title, then a syntax line and an indented summary for each subcommand, `HELP` last.
@@ -308,7 +310,7 @@ mod tests {
             arguments: &[Argument::string("connection-name")],
             ..Spec::BLANK
         };
-        static HELP: Spec = help_spec(Group::Connection, |_, _| Ok(()));
+        static HELP: Spec = help_spec(Group::Connection);
         assert_eq!(
             help("client", &[&HELP, &SET_NAME]),
             [

@@ -5,8 +5,8 @@
 use mayfly_store::{HOT_KEYS_MAX, HotKey};
 
 use crate::argument::Argument;
-use crate::context::{DataContext, SessionContext};
-use crate::documentation::{help_spec, reply_help};
+use crate::context::DataContext;
+use crate::documentation::help_spec;
 use crate::error::{CommandError, Outcome};
 use crate::number;
 use crate::spec::{Flags, Group, Run, Spec};
@@ -42,7 +42,7 @@ const SUBCOMMAND: Spec = Spec {
     ..Spec::BLANK
 };
 
-static HELP: Spec = Spec { since: "8.6.0", ..help_spec(Group::Server, help) };
+static HELP: Spec = Spec { since: "8.6.0", ..help_spec(Group::Server) };
 
 /// Keys that are shown where nobody says how many.
 const COUNT_DEFAULT: usize = 10;
@@ -101,11 +101,6 @@ struct Found {
 /// To two digits behind the point: a sample knows no more.
 fn rounded(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
-}
-
-fn help(context: &mut SessionContext<'_>, _: Words<'_>) -> Outcome {
-    reply_help(&mut context.reply, &SPEC);
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `MODULE LIST`: there are none.
 
 use crate::context::SessionContext;
-use crate::documentation::{help_spec, reply_help};
+use crate::documentation::help_spec;
 use crate::error::Outcome;
 use crate::spec::{Flags, Group, Run, Spec};
 use crate::words::Words;
@@ -28,15 +28,10 @@ static LIST: Spec = Spec {
     ..Spec::BLANK
 };
 
-static HELP: Spec = help_spec(Group::Server, help);
+static HELP: Spec = help_spec(Group::Server);
 
 fn list(context: &mut SessionContext<'_>, _: Words<'_>) -> Outcome {
     context.reply.array(0);
-    Ok(())
-}
-
-fn help(context: &mut SessionContext<'_>, _: Words<'_>) -> Outcome {
-    reply_help(&mut context.reply, &SPEC);
     Ok(())
 }
 

@@ -5,8 +5,8 @@
 use mayfly_store::AccessPolicy;
 
 use crate::argument::Argument;
-use crate::context::{DataContext, SessionContext};
-use crate::documentation::{help_spec, reply_help};
+use crate::context::DataContext;
+use crate::documentation::help_spec;
 use crate::error::{CommandError, Outcome};
 use crate::spec::{Flags, Group, KeySpec, Run, Spec, access};
 use crate::words::Words;
@@ -51,7 +51,7 @@ static REFCOUNT: Spec = Spec {
     ..OF_KEY
 };
 
-static HELP: Spec = Spec { since: "6.2.0", ..help_spec(Group::Generic, help) };
+static HELP: Spec = Spec { since: "6.2.0", ..help_spec(Group::Generic) };
 
 /// What the subcommands on a key have in common.
 const OF_KEY: Spec = Spec {
@@ -106,11 +106,6 @@ fn reference_count(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
         Some(_) => context.reply.integer(1),
         None => context.reply.null(),
     }
-    Ok(())
-}
-
-fn help(context: &mut SessionContext<'_>, _: Words<'_>) -> Outcome {
-    reply_help(&mut context.reply, &SPEC);
     Ok(())
 }
 

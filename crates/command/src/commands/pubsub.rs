@@ -1,11 +1,8 @@
 //! `PUBSUB CHANNELS | NUMPAT | NUMSUB | SHARDCHANNELS | SHARDNUMSUB | HELP`
 
 use crate::argument::Argument;
-use crate::context::SessionContext;
-use crate::documentation::{help_spec, reply_help};
-use crate::error::Outcome;
+use crate::documentation::help_spec;
 use crate::spec::{ChannelKind, Flags, Group, Run, Spec, Step};
-use crate::words::Words;
 
 pub static SPEC: Spec = Spec {
     name: "pubsub",
@@ -75,9 +72,4 @@ static SHARDNUMSUB: Spec = Spec {
     ..INSPECTION
 };
 
-static HELP: Spec = help_spec(Group::PubSub, help);
-
-fn help(context: &mut SessionContext<'_>, _: Words<'_>) -> Outcome {
-    reply_help(&mut context.reply, &SPEC);
-    Ok(())
-}
+static HELP: Spec = help_spec(Group::PubSub);

@@ -6,7 +6,7 @@
 use crate::argument::Argument;
 use crate::context::SessionContext;
 use crate::diagnostics::SlowCall;
-use crate::documentation::{help_spec, reply_help};
+use crate::documentation::help_spec;
 use crate::error::{CommandError, Outcome};
 use crate::number;
 use crate::spec::{Flags, Group, Run, Spec};
@@ -65,7 +65,7 @@ const SUBCOMMAND: Spec = Spec {
     ..Spec::BLANK
 };
 
-static HELP: Spec = help_spec(Group::Server, help);
+static HELP: Spec = help_spec(Group::Server);
 
 /// Entries that `GET` answers unless it is told how many, as in Redis.
 const COUNT: usize = 10;
@@ -99,11 +99,6 @@ fn get(context: &mut SessionContext<'_>, words: Words<'_>) -> Outcome {
         reply.bulk(call.address.as_bytes());
         reply.bulk(&call.name);
     }
-    Ok(())
-}
-
-fn help(context: &mut SessionContext<'_>, _: Words<'_>) -> Outcome {
-    reply_help(&mut context.reply, &SPEC);
     Ok(())
 }
 

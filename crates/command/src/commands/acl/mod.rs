@@ -13,9 +13,8 @@ mod setuser;
 mod users;
 mod whoami;
 
-use crate::context::SessionContext;
-use crate::documentation::{help_spec, reply_help};
-use crate::error::{CommandError, Outcome, shown};
+use crate::documentation::help_spec;
+use crate::error::{CommandError, shown};
 use crate::spec::{Flags, Group, Run, Spec};
 use crate::words::Words;
 
@@ -56,12 +55,7 @@ const ANYBODY: Spec = Spec {
 /// A subcommand for operators.
 const OPERATOR: Spec = Spec { flags: Flags::ADMIN.and(ANYBODY.flags), ..ANYBODY };
 
-static HELP: Spec = help_spec(Group::Server, help);
-
-fn help(context: &mut SessionContext<'_>, _: Words<'_>) -> Outcome {
-    reply_help(&mut context.reply, &SPEC);
-    Ok(())
-}
+static HELP: Spec = help_spec(Group::Server);
 
 /// The error of a subcommand with too many words.
 fn unknown_form(words: Words<'_>) -> CommandError {

@@ -21,11 +21,10 @@ mod unblock;
 mod unpause;
 
 use crate::argument::Argument;
-use crate::context::SessionContext;
-use crate::documentation::{help_spec, reply_help};
-use crate::error::{CommandError, Outcome};
+use crate::documentation::help_spec;
+use crate::error::CommandError;
 use crate::spec::{Group, Run, Spec};
-use crate::words::{Words, is};
+use crate::words::is;
 
 pub static SPEC: Spec = Spec {
     name: "client",
@@ -57,12 +56,7 @@ pub static SPEC: Spec = Spec {
     ..Spec::BLANK
 };
 
-static HELP: Spec = help_spec(Group::Connection, help);
-
-fn help(context: &mut SessionContext<'_>, _: Words<'_>) -> Outcome {
-    reply_help(&mut context.reply, &SPEC);
-    Ok(())
-}
+static HELP: Spec = help_spec(Group::Connection);
 
 /// `<ON | OFF>`, as several subcommands take it.
 const SWITCH: [Argument; 1] =

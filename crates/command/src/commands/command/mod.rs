@@ -7,9 +7,7 @@ mod getkeysandflags;
 mod info;
 mod list;
 
-use crate::context::SessionContext;
-use crate::documentation::{help_spec, reply_help};
-use crate::error::Outcome;
+use crate::documentation::help_spec;
 use crate::spec::{Flags, Group, Run, Spec};
 use crate::table::{Command, Table};
 use crate::words::Words;
@@ -34,12 +32,7 @@ pub static SPEC: Spec = Spec {
     ..Spec::BLANK
 };
 
-static HELP: Spec = help_spec(Group::Server, help);
-
-fn help(context: &mut SessionContext<'_>, _: Words<'_>) -> Outcome {
-    reply_help(&mut context.reply, &SPEC);
-    Ok(())
-}
+static HELP: Spec = help_spec(Group::Server);
 
 /// What `COMMAND INFO` and `COMMAND DOCS` are asked for: the commands named from position 2 on, `None` for a name
 /// that is none; without names all commands.

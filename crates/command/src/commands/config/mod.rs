@@ -5,11 +5,8 @@ mod resetstat;
 mod rewrite;
 mod set;
 
-use crate::context::SessionContext;
-use crate::documentation::{help_spec, reply_help};
-use crate::error::Outcome;
+use crate::documentation::help_spec;
 use crate::spec::{Group, Run, Spec};
-use crate::words::Words;
 
 pub static SPEC: Spec = Spec {
     name: "config",
@@ -22,12 +19,7 @@ pub static SPEC: Spec = Spec {
     ..Spec::BLANK
 };
 
-static HELP: Spec = help_spec(Group::Server, help);
-
-fn help(context: &mut SessionContext<'_>, _: Words<'_>) -> Outcome {
-    reply_help(&mut context.reply, &SPEC);
-    Ok(())
-}
+static HELP: Spec = help_spec(Group::Server);
 
 #[cfg(test)]
 mod tests {

@@ -10,7 +10,7 @@ mod graph;
 
 use crate::argument::Argument;
 use crate::context::SessionContext;
-use crate::documentation::{help_spec, reply_help};
+use crate::documentation::help_spec;
 use crate::error::{CommandError, Outcome};
 use crate::host::CommandFacts;
 use crate::spec::{Flags, Group, Run, Spec};
@@ -96,7 +96,7 @@ const SUBCOMMAND: Spec = Spec {
     ..Spec::BLANK
 };
 
-static HELP: Spec = help_spec(Group::Server, help);
+static HELP: Spec = help_spec(Group::Server);
 
 fn graph(context: &mut SessionContext<'_>, words: Words<'_>) -> Outcome {
     let (name, event) = {
@@ -201,11 +201,6 @@ fn cumulated(nanos: &[(u64, u64)]) -> Vec<(u64, u64)> {
         }
     }
     buckets
-}
-
-fn help(context: &mut SessionContext<'_>, _: Words<'_>) -> Outcome {
-    reply_help(&mut context.reply, &SPEC);
-    Ok(())
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ mod doctor;
 mod stats;
 
 use crate::argument::Argument;
-use crate::context::{DataContext, SessionContext};
-use crate::documentation::{help_spec, reply_help};
+use crate::context::DataContext;
+use crate::documentation::help_spec;
 use crate::error::{CommandError, Outcome};
 use crate::spec::{Flags, Group, KeySpec, Run, Spec, access};
 use crate::words::{Words, is};
@@ -56,7 +56,7 @@ static PURGE: Spec = Spec {
 
 const ABOUT_ALL: Spec = Spec { since: "4.0.0", group: Group::Server, arity: 2, ..Spec::BLANK };
 
-static HELP: Spec = Spec { since: "4.0.0", ..help_spec(Group::Server, help) };
+static HELP: Spec = Spec { since: "4.0.0", ..help_spec(Group::Server) };
 
 fn usage(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
     check_samples(words)?;
@@ -127,11 +127,6 @@ impl Sizes {
 /// How many times `whole` goes into `part`; 0 where there is no whole.
 fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
-}
-
-fn help(context: &mut SessionContext<'_>, _: Words<'_>) -> Outcome {
-    reply_help(&mut context.reply, &SPEC);
-    Ok(())
 }
 
 #[cfg(test)]
