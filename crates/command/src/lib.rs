@@ -27,6 +27,7 @@ pub mod host;
 mod imbalance;
 mod long_double;
 pub mod number;
+pub mod ranking;
 pub mod recorder;
 pub mod routing;
 mod secrets;

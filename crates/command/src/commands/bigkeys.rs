@@ -5,6 +5,7 @@ use mayfly_store::LARGE_BYTES_MIN;
 use crate::argument::Argument;
 use crate::context::DataContext;
 use crate::error::{CommandError, Outcome};
+use crate::ranking::largest;
 use crate::spec::{Flags, Group, Run, Spec};
 use crate::words::{Words, is};
 
@@ -28,12 +29,8 @@ const COUNT_MAX: usize = 128;
 
 fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
     let (count, now) = (count_of(words)?, context.data.now);
-    let mut found = Vec::new();
-    for (keyspace, shard) in context.data.keyspaces().zip(0_i64..) {
-        found.extend(keyspace.largest(count, now).into_iter().map(|big| (shard, big)));
-    }
-    found.sort_by_key(|(_, big)| std::cmp::Reverse(big.bytes));
-    found.truncate(count);
+    let shards = (0..).zip(context.data.keyspaces());
+    let found = largest(shards.map(|(shard, keyspace)| (shard, keyspace.largest(count, now))), count);
     context.reply.array(found.len());
     for (shard, big) in found {
         let reply = &mut context.reply;
@@ -42,7 +39,7 @@ fn run(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
         reply.bulk(&big.key);
         for (name, value) in [
             ("database", i64::from(big.database)),
-            ("shard", shard),
+            ("shard", i64::from(shard)),
             ("bytes", big.bytes as i64),
             ("fields", big.fields as i64),
         ] {

@@ -2,13 +2,14 @@
 //!
 //! Mayfly samples calls all the time (`hot_keys.sample_calls`), so that `HOTKEYS TOP` answers when somebody asks.
 
-use mayfly_store::{HOT_KEYS_MAX, HotKey};
+use mayfly_store::HOT_KEYS_MAX;
 
 use crate::argument::Argument;
 use crate::context::DataContext;
 use crate::documentation::help_spec;
 use crate::error::{CommandError, Outcome};
 use crate::number;
+use crate::ranking::{RankedHotKey, ShardHotKeys, hottest};
 use crate::spec::{Flags, Group, Run, Spec};
 use crate::words::Words;
 
@@ -57,18 +58,11 @@ fn top(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
         _ => return Err(CommandError::WrongArity),
     };
     let now = context.data.now;
-    let (mut found, mut calls_per_second) = (Vec::new(), 0.0);
-    for (keyspace, shard) in context.data.keyspaces().zip(0..) {
-        let hot_keys = keyspace.sampling_mut().hot_keys(now);
-        let seconds = hot_keys.window_seconds(now);
-        calls_per_second += hot_keys.total() / seconds;
-        let keys = hot_keys.top(count).into_iter();
-        found.extend(keys.map(|key| Found { shard, calls_per_second: key.count / seconds, key }));
-    }
-    found.sort_by(|a, b| b.calls_per_second.total_cmp(&a.calls_per_second));
-    found.truncate(count);
+    let shards = (0..).zip(context.data.keyspaces());
+    let shards = shards.map(|(shard, keyspace)| (shard, ShardHotKeys::of(keyspace, count, now)));
+    let found = hottest(shards, count);
     context.reply.array(found.len());
-    for Found { shard, calls_per_second: rate, key } in found {
+    for RankedHotKey { shard, key, calls_per_second, calls_percent } in found {
         let reply = &mut context.reply;
         reply.map(6);
         reply.bulk(b"key");
@@ -76,26 +70,17 @@ fn top(context: &mut DataContext<'_>, words: Words<'_>) -> Outcome {
         for (name, value) in [
             ("key-bytes", key.key_bytes as i64),
             ("database", i64::from(key.database)),
-            ("shard", shard),
+            ("shard", i64::from(shard)),
         ] {
             reply.bulk(name.as_bytes());
             reply.integer(value);
         }
-        for (name, value) in
-            [("calls-per-second", rate), ("calls-percent", 100.0 * rate / calls_per_second)]
-        {
+        for (name, value) in [("calls-per-second", calls_per_second), ("calls-percent", calls_percent)] {
             reply.bulk(name.as_bytes());
             reply.double(rounded(value));
         }
     }
     Ok(())
-}
-
-/// A hot key of a shard.
-struct Found {
-    shard: i64,
-    calls_per_second: f64,
-    key: HotKey,
 }
 
 /// To two digits behind the point: a sample knows no more.

@@ -21,7 +21,7 @@ use crate::inbox::ShardPeer;
 use crate::shard::{Measure, ShardActor};
 
 /// How long a scrape waits for a shard; one that does not answer keeps its last values.
-pub const MEASURE_TIMEOUT: Duration = Duration::from_millis(500);
+const MEASURE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Renders metrics; one scrape at a time.
 pub struct Exporter {
@@ -75,20 +75,31 @@ impl Exporter {
         &self.host
     }
 
-    /// The ways to its shards.
-    pub fn shards(&self) -> &[ShardPeer] {
-        &self.shards
+    /// What each shard says of itself; `None` of one that does not answer in time.
+    pub async fn ask<M, R>(&self, question: fn() -> M) -> Vec<Option<R>>
+    where
+        M: Message<Result = Option<R>> + Send + 'static,
+        R: Send + 'static,
+        ShardActor: Handler<M>,
+    {
+        // All are asked before the first is waited for.
+        let asked: Vec<_> = self.shards.iter().map(|shard| shard.address.send(question())).collect();
+        let mut answers = Vec::new();
+        for (shard, first) in self.shards.iter().zip(asked) {
+            let answer = tokio::time::timeout(MEASURE_TIMEOUT, answer_of(shard, first, question)).await;
+            answers.push(answer.ok().flatten());
+        }
+        answers
     }
 
     /// Collects and renders everything, in Prometheus' text format.
     pub async fn render(&self) -> String {
         let mut state = self.state.lock().await;
-        // All are asked before the first is waited for.
-        let asked: Vec<_> = self.shards.iter().map(|shard| shard.address.send(Measure)).collect();
-        for (index, (shard, answer)) in self.shards.iter().zip(asked).enumerate() {
-            match tokio::time::timeout(MEASURE_TIMEOUT, answer_of(shard, answer, || Measure)).await {
-                Ok(Some(sample)) => state.samples[index] = sample,
-                _ => state.samples[index].lags.clear(),
+        let answers = self.ask(|| Measure).await;
+        for (sample, answer) in state.samples.iter_mut().zip(answers) {
+            match answer {
+                Some(answer) => *sample = answer,
+                None => sample.lags.clear(),
             }
         }
         state.collect(&self.host);
@@ -102,7 +113,7 @@ impl Exporter {
 
 /// Waits for what a shard says of itself. While its keyspace is away with a step over several shards it is asked again:
 /// the keyspace is on its way home.
-pub async fn answer_of<M, R>(shard: &ShardPeer, first: Request<ShardActor, M>, again: fn() -> M) -> Option<R>
+async fn answer_of<M, R>(shard: &ShardPeer, first: Request<ShardActor, M>, again: fn() -> M) -> Option<R>
 where
     M: Message<Result = Option<R>> + Send + 'static,
     R: Send + 'static,

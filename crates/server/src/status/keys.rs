@@ -2,16 +2,16 @@
 //!
 //! Keys are data of users, and who reads this has shown no password: without `metrics.status_page_keys` none is named.
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::response::IntoResponse;
-use mayfly_store::{BigKey, HotKey, Keyspace, UnixMillis};
+use mayfly_command::ranking::{ShardHotKeys, hottest, largest};
+use mayfly_store::{BigKey, KEY_BYTES_MAX, Keyspace, UnixMillis};
 use serde_json::{Value, json};
 
-use crate::metrics::exporter::{Exporter, MEASURE_TIMEOUT, answer_of};
+use crate::metrics::exporter::Exporter;
 use crate::shard::NameKeys;
 
 /// Keys of either sort that are named.
@@ -19,25 +19,14 @@ const COUNT: usize = 10;
 
 /// What a shard says of its keys.
 pub struct ShardKeys {
-    hot: Vec<HotKey>,
-    /// Calls of all keys, counted like those of each.
-    calls: f64,
-    /// The time in which they were counted.
-    seconds: f64,
+    hot: ShardHotKeys,
     big: Vec<BigKey>,
 }
 
 impl ShardKeys {
     /// Those of this shard.
     pub fn of(keyspace: &mut Keyspace, now: UnixMillis) -> Self {
-        let big = keyspace.largest(COUNT, now);
-        let hot_keys = keyspace.sampling_mut().hot_keys(now);
-        ShardKeys {
-            hot: hot_keys.top(COUNT),
-            calls: hot_keys.total(),
-            seconds: hot_keys.window_seconds(now),
-            big,
-        }
+        ShardKeys { hot: ShardHotKeys::of(keyspace, COUNT, now), big: keyspace.largest(COUNT, now) }
     }
 }
 
@@ -54,35 +43,23 @@ pub async fn answer(State(exporter): State<Arc<Exporter>>) -> impl IntoResponse 
 }
 
 async fn named(exporter: &Exporter) -> Value {
-    let asked: Vec<_> = exporter.shards().iter().map(|shard| shard.address.send(NameKeys)).collect();
-    let mut shards = Vec::new();
-    for ((peer, answer), shard) in exporter.shards().iter().zip(asked).zip(0..) {
-        let keys = tokio::time::timeout(MEASURE_TIMEOUT, answer_of(peer, answer, || NameKeys)).await;
-        // One that does not answer is left out.
-        shards.extend(keys.ok().flatten().map(|keys| (shard, keys)));
-    }
-    render(shards)
-}
-
-fn render(shards: Vec<(u16, ShardKeys)>) -> Value {
-    let all: f64 = shards.iter().map(|(_, keys)| keys.calls / keys.seconds).sum();
     let (mut hot, mut big) = (Vec::new(), Vec::new());
-    for (shard, keys) in shards {
-        let seconds = keys.seconds;
-        hot.extend(keys.hot.into_iter().map(|key| (key.count / seconds, shard, key)));
-        big.extend(keys.big.into_iter().map(|key| (shard, key)));
+    // A shard that does not answer is left out.
+    for (shard, keys) in (0..).zip(exporter.ask(|| NameKeys).await) {
+        if let Some(keys) = keys {
+            hot.push((shard, keys.hot));
+            big.push((shard, keys.big));
+        }
     }
-    hot.sort_by(|a, b| b.0.total_cmp(&a.0));
-    big.sort_by_key(|(_, key)| Reverse(key.bytes));
-    let hot = hot.into_iter().take(COUNT).map(|(rate, shard, key)| {
+    let hot = hottest(hot, COUNT).into_iter().map(|hot| {
         json!({
-            "key": text(&key.key), "key_bytes": key.key_bytes, "shown_bytes": key.key.len(),
-            "database": key.database, "shard": shard,
-            "calls_per_second": rate, "calls_percent": 100.0 * rate / all,
+            "key": text(&hot.key.key), "key_bytes": hot.key.key_bytes, "shown_bytes": hot.key.key.len(),
+            "database": hot.key.database, "shard": hot.shard,
+            "calls_per_second": hot.calls_per_second, "calls_percent": hot.calls_percent,
         })
     });
-    let big = big.into_iter().take(COUNT).map(|(shard, key)| {
-        let shown = &key.key[..key.key.len().min(mayfly_store::KEY_BYTES_MAX)];
+    let big = largest(big, COUNT).into_iter().map(|(shard, key)| {
+        let shown = &key.key[..key.key.len().min(KEY_BYTES_MAX)];
         json!({
             "key": text(shown), "key_bytes": key.key.len(), "shown_bytes": shown.len(),
             "database": key.database, "shard": shard, "bytes": key.bytes, "fields": key.fields,
