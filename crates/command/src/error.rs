@@ -69,7 +69,7 @@ fn wrong_arity(name: &str) -> String {
 }
 
 /// Bytes of an unknown name, and of all quoted arguments together, that an error repeats, as in Redis.
-const QUOTED_BYTES_MAX: usize = 128;
+pub const QUOTED_BYTES_MAX: usize = 128;
 
 /// `ERR unknown command 'X', with args beginning with: 'a' 'b' `: repeats at most 128 bytes of each part.
 pub fn unknown_command<'a>(name: &[u8], arguments: impl Iterator<Item = &'a [u8]>) -> CommandError {

@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 
 use mayfly_resp::{Protocol, ReplyReader, Value};
 
+pub use crate::rankings::BigKeys;
+use crate::rankings::are_hot_keys;
+
 /// A reply as the model states it.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Reply {
@@ -96,6 +99,13 @@ pub enum Expected {
         /// Whether values come along.
         with_values: bool,
     },
+    /// The largest hashes.
+    BigKeys(BigKeys),
+    /// The keys that are called most, at most so many.
+    HotKeys {
+        /// How many are named at most.
+        count: usize,
+    },
     /// A positive integer.
     Positive,
     /// An array of these, each in the shape of a protocol.
@@ -164,6 +174,8 @@ impl Expected {
                     strings(items).is_some_and(|names| names.iter().all(|name| among.contains_key(name)))
                 }
             }),
+            Expected::BigKeys(big_keys) => big_keys.admits(value, protocol),
+            Expected::HotKeys { count } => are_hot_keys(value, protocol, *count),
             Expected::Positive => value.as_integer().is_some_and(|integer| integer > 0),
             Expected::Exactly(_) | Expected::OneOf(_) | Expected::Any | Expected::Sequence(_) => true,
         }

@@ -37,6 +37,7 @@ pub mod laws;
 pub mod listeners;
 pub mod model;
 pub mod oracle;
+mod rankings;
 pub mod sampler;
 pub mod walks;
 pub mod watchers;

@@ -9,7 +9,7 @@ use super::hset::PAIR;
 use crate::argument::Argument;
 use crate::changes::Class;
 use crate::context::DataContext;
-use crate::error::{CommandError, Outcome};
+use crate::error::{CommandError, Outcome, shown};
 use crate::expiry::TimeForm;
 use crate::number;
 use crate::spec::{Flags, Group, KeySpec, Run, Spec, access};
@@ -193,8 +193,7 @@ impl Keywords {
             self.expiry = Some(Expiry::At(form.deadline(amount, now)?));
             Ok(())
         } else {
-            let word = String::from_utf8_lossy(option);
-            Err(CommandError::text(format!("ERR unknown argument: {word}")))
+            Err(CommandError::text(format!("ERR unknown argument: {}", shown(option, usize::MAX))))
         }
     }
 
@@ -363,6 +362,7 @@ mod tests {
         replay(&[
             ("HSETEX h EX 60 FIELDS 1 a 1", field_ttls),
             ("HSETEX h EX 60 KEY a 1", "(error) ERR unknown argument: a"),
+            ("HSETEX h EX 60 KEY \"a\\x00b\" 1", "(error) ERR unknown argument: a"),
             ("HSETEX h KEY EX 60 PX", "(error) ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified"),
             ("HSETEX h KEEPTTL EX 60 FIELDS 1 a 1", "(error) ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified"),
             ("HSETEX h FNX FXX FIELDS 1 a 1", "(error) ERR Only one of FXX or FNX arguments can be specified"),

@@ -7,7 +7,7 @@ use crate::argument::Argument;
 use crate::context::SessionContext;
 use crate::diagnostics::SlowCall;
 use crate::documentation::help_spec;
-use crate::error::{CommandError, Outcome};
+use crate::error::{CommandError, Outcome, QUOTED_BYTES_MAX, shown};
 use crate::number;
 use crate::spec::{Flags, Group, Run, Spec};
 use crate::words::Words;
@@ -79,7 +79,7 @@ fn get(context: &mut SessionContext<'_>, words: Words<'_>) -> Outcome {
             count => count as usize,
         },
         _ => {
-            let name = String::from_utf8_lossy(words.at(1));
+            let name = shown(words.at(1), QUOTED_BYTES_MAX);
             return Err(CommandError::text(format!(
                 "ERR unknown subcommand or wrong number of arguments for '{name}'. Try SLOWLOG HELP."
             )));

@@ -161,7 +161,8 @@ impl Model {
                 pairs = Some(&words[at..at + 2 * count]);
                 at += 2 * count;
             } else {
-                return Err(format!("ERR unknown argument: {}", String::from_utf8_lossy(word)));
+                let end = word.iter().position(|byte| *byte == 0).unwrap_or(word.len());
+                return Err(format!("ERR unknown argument: {}", String::from_utf8_lossy(&word[..end])));
             }
         }
         let Some(pairs) = pairs else { return wrong_arity("hsetex") };

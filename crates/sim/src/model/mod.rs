@@ -2,14 +2,15 @@
 //!
 //! Maps in maps and no cleverness: a database is a map of keys, a key a map of fields and a deadline. It knows no
 //! shards, no wheel, no packing. What each command does to it is written down a second time, from the
-//! specification: `hashes` for fields, `keys` for whole keys and
-//! databases, `payloads` for what leaves and comes back. `changes` says what observers hear of it.
+//! specification: `hashes` for fields, `keys` for whole keys and databases, `payloads` for what leaves and comes back,
+//! `rankings` for the largest and the hottest. `changes` says what observers hear of it.
 
 mod changes;
 mod hashes;
 mod keys;
 mod numbers;
 mod payloads;
+mod rankings;
 
 use std::collections::BTreeMap;
 
@@ -110,8 +111,11 @@ impl Model {
     /// Carries out a call and says what its reply must be; `None` for a command that the model does not know.
     pub fn call(&mut self, call: Call<'_>) -> Option<Expected> {
         let before = self.before(call);
-        let answer =
-            self.hash_call(call).or_else(|| self.key_call(call)).or_else(|| self.payload_call(call))?;
+        let answer = self
+            .hash_call(call)
+            .or_else(|| self.key_call(call))
+            .or_else(|| self.payload_call(call))
+            .or_else(|| self.ranking_call(call))?;
         self.databases[call.database].retain(|_, hash| !hash.fields.is_empty());
         let answer = answer.unwrap_or_else(|text| Expected::Exactly(Reply::Error(text)));
         self.note(call, before, &answer);

@@ -11,7 +11,7 @@ mod graph;
 use crate::argument::Argument;
 use crate::context::SessionContext;
 use crate::documentation::help_spec;
-use crate::error::{CommandError, Outcome};
+use crate::error::{CommandError, Outcome, shown};
 use crate::host::CommandFacts;
 use crate::spec::{Flags, Group, Run, Spec};
 use crate::words::Words;
@@ -103,7 +103,7 @@ fn graph(context: &mut SessionContext<'_>, words: Words<'_>) -> Outcome {
         let events = context.host.diagnostics().latency();
         let found = events.find(words.at(2)).map(|(name, event)| (name, event.clone()));
         found.ok_or_else(|| {
-            let name = String::from_utf8_lossy(words.at(2));
+            let name = shown(words.at(2), usize::MAX);
             CommandError::text(format!("ERR No samples available for event '{name}'"))
         })?
     };
