@@ -312,7 +312,7 @@ directives! {
     hot_keys: HotKeysConfig {
         /// How many calls there are for each one that is looked at to find hot keys. Fewer see more and cost more.
         /// 0 looks at none.
-        sample_calls: u32 = 64, Kind::Integer { min: 0, max: 1_048_576, unit: "calls" }, live;
+        sample_calls: u32 = 256, Kind::Integer { min: 0, max: 1_048_576, unit: "calls" }, live;
     }
 
     /// What is written to standard error.

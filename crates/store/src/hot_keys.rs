@@ -40,6 +40,10 @@ pub struct HotKeys {
     hashes: Vec<u64>,
     counts: Vec<f64>,
     entries: Vec<Entry>,
+    /// The least count, as long as one from place `unsearched` on has it: those before it have a higher one. That
+    /// spares looking through all counts for each key that takes one over.
+    least: f64,
+    unsearched: usize,
     /// Of all keys, counted or not.
     total: f64,
     /// The time before `since` that the counts stand for.
@@ -75,7 +79,7 @@ impl HotKeys {
     pub fn add(&mut self, database: u16, key: Key<'_>, weight: f64) {
         self.total += weight;
         let hash = key.hash ^ scramble(u64::from(database));
-        if let Some(place) = self.hashes.iter().position(|known| *known == hash) {
+        if let Some(place) = place_of(&self.hashes, hash) {
             self.counts[place] += weight;
             return;
         }
@@ -90,8 +94,7 @@ impl HotKeys {
             });
             return;
         }
-        let least = self.counts.iter().copied().fold(f64::INFINITY, f64::min);
-        let Some(place) = self.counts.iter().position(|count| *count <= least) else { return };
+        let (place, least) = self.take_least();
         self.hashes[place] = hash;
         self.counts[place] = least + weight;
         let entry = &mut self.entries[place];
@@ -99,6 +102,20 @@ impl HotKeys {
         entry.key.clear();
         entry.key.reserve_exact(shown(key).len());
         entry.key.extend_from_slice(shown(key));
+    }
+
+    /// The place of a least count, which is about to rise, and the count.
+    fn take_least(&mut self) -> (usize, f64) {
+        loop {
+            let left = self.counts[self.unsearched..].iter();
+            if let Some(further) = left.clone().position(|count| *count <= self.least) {
+                let place = self.unsearched + further;
+                self.unsearched = place + 1;
+                return (place, self.least);
+            }
+            self.least = self.counts.iter().copied().fold(f64::INFINITY, f64::min);
+            self.unsearched = 0;
+        }
     }
 
     /// Lets the counts fade as the time up to `now` demands.
@@ -119,6 +136,7 @@ impl HotKeys {
     fn halve(&mut self) {
         self.window_ms = (self.window_ms + HALVING_MS as f64) / 2.0;
         self.total /= 2.0;
+        self.unsearched = COUNTERS;
         let mut place = 0;
         while place < self.counts.len() {
             self.counts[place] /= 2.0;
@@ -167,6 +185,14 @@ impl HotKeys {
             + self.entries.capacity() * size_of::<Entry>()
             + keys
     }
+}
+
+/// Where a hash stands. Blocks are compared whole, without a branch for each hash.
+fn place_of(hashes: &[u64], hash: u64) -> Option<usize> {
+    const BLOCK: usize = 8;
+    let holds = |block: &[u64]| block.iter().fold(false, |any, known| any | (*known == hash));
+    let block = hashes.chunks(BLOCK).position(holds)? * BLOCK;
+    Some(block + hashes[block..].iter().position(|known| *known == hash)?)
 }
 
 fn shown<'a>(key: Key<'a>) -> &'a [u8] {
@@ -243,6 +269,39 @@ mod tests {
             }
             prop_assert!(sketch.bytes() <= 64 << 10, "{} bytes", sketch.bytes());
             prop_assert!(sketch.top(usize::MAX).len() <= COUNTERS);
+        }
+    }
+
+    proptest! {
+        /// What takes a counter over takes one with the least count, whatever came before.
+        #[test]
+        fn the_least_count_is_taken_over(
+            steps in prop::collection::vec((0_u16..300, 1_u8..4, 0_u8..50), 200..1_500),
+        ) {
+            let (mut sketch, mut now) = (HotKeys::default(), NOW);
+            for (number, weight, pause) in steps {
+                if pause == 0 {
+                    now.0 += HALVING_MS;
+                }
+                sketch.cool(now);
+                let mut expected = sketch.counts.clone();
+                let name = number.to_string();
+                let hash = Key::new(name.as_bytes(), &KeyHasher::from_seed(1)).hash ^ scramble(0);
+                let weight = f64::from(weight);
+                if let Some(place) = sketch.hashes.iter().position(|known| *known == hash) {
+                    expected[place] += weight;
+                } else if expected.len() < COUNTERS {
+                    expected.push(weight);
+                } else {
+                    expected.sort_by(f64::total_cmp);
+                    expected[0] += weight;
+                }
+                add(&mut sketch, 0, &name, weight);
+                let mut counts = sketch.counts.clone();
+                counts.sort_by(f64::total_cmp);
+                expected.sort_by(f64::total_cmp);
+                prop_assert_eq!(counts, expected);
+            }
         }
     }
 

@@ -31,7 +31,7 @@ impl Default for StoreOptions {
             packed_fields_max: 128,
             packed_bytes_max: 4096,
             access: AccessPolicy::default(),
-            hot_key_sample_calls: 64,
+            hot_key_sample_calls: 256,
         }
     }
 }
