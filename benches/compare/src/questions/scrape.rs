@@ -59,6 +59,8 @@ const TTL: &str = "86400";
 enum Scraper {
     /// Nobody.
     Nobody,
+    /// A scrape a second, the shortest time that a Prometheus usually has between two.
+    EverySecond,
     /// A scrape every 100 ms.
     Often,
     /// One scrape after the other.
@@ -66,11 +68,12 @@ enum Scraper {
 }
 
 impl Scraper {
-    const ALL: [Self; 3] = [Self::Nobody, Self::Often, Self::WithoutPause];
+    const ALL: [Self; 4] = [Self::Nobody, Self::EverySecond, Self::Often, Self::WithoutPause];
 
     fn name(self) -> &'static str {
         match self {
             Scraper::Nobody => "none",
+            Scraper::EverySecond => "every second",
             Scraper::Often => "every 100 ms",
             Scraper::WithoutPause => "without a pause",
         }
@@ -80,6 +83,7 @@ impl Scraper {
     fn period(self) -> Option<Duration> {
         match self {
             Scraper::Nobody => None,
+            Scraper::EverySecond => Some(Duration::from_secs(1)),
             Scraper::Often => Some(Duration::from_millis(100)),
             Scraper::WithoutPause => Some(Duration::ZERO),
         }
