@@ -37,11 +37,11 @@ use watch::Watch;
 const SHARDS: usize = 2;
 /// Clients that work.
 const WORKERS: u64 = 4;
-/// What the data may use.
-const LIMIT_BYTES: u64 = 24 << 20;
+/// What the data may use, in turns: in the first everything lives until its deadline, in the second most is evicted.
+const LIMITS_BYTES: [u64; 2] = [96 << 20, 24 << 20];
 /// How often is looked whether everything holds.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How often is told how it goes.
+/// How often is told how it goes; the limit changes then.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// What all threads share.
@@ -73,7 +73,7 @@ fn main() {
     let folder = Folder::new();
     let server = folder
         .launch(SHARDS, "everysec")
-        .set("memory.bytes_max", LIMIT_BYTES)
+        .set("memory.bytes_max", LIMITS_BYTES[0])
         .set("memory.policy", "volatile-ttl")
         .set("persistence.save", "20 1000")
         .set("persistence.log_bytes_min", "8mb")
@@ -95,13 +95,16 @@ fn run(server: &Server, shared: &'static Shared, seed: &Seed, length: Duration, 
     let mut others: Vec<JoinHandle<()>> = vec![listener::come_and_go(address, shared, seed.rng(WORKERS))];
     others.extend((0..WORKERS).map(|number| worker::start(address, shared, number, seed.rng(number))));
     let start = Instant::now();
-    let mut told = start;
+    let (mut told, mut limits) = (start, LIMITS_BYTES.iter().cycle().skip(1));
     while start.elapsed() < length && !others.iter().any(JoinHandle::is_finished) && !listener.is_finished() {
         std::thread::sleep(LOOK_EVERY.min(length - start.elapsed().min(length)));
         watch.look(server);
         if told.elapsed() >= TELL_EVERY {
             told += TELL_EVERY;
             watch.tell(shared);
+            let limit = *limits.next().expect("a cycle has no end");
+            watch.limit_is(limit);
+            server.connect().replay(&[(&*format!("CONFIG SET maxmemory {limit}"), "OK")]);
         }
     }
     if told.elapsed() > LOOK_EVERY {
@@ -119,9 +122,11 @@ fn run(server: &Server, shared: &'static Shared, seed: &Seed, length: Duration, 
 /// How long, from the command line.
 fn length() -> Duration {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let minutes = match words.iter().position(|word| word == "--minutes") {
-        Some(at) => words.get(at + 1).and_then(|minutes| minutes.parse().ok()).expect("--minutes NUMBER"),
-        None => 60.0,
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let minutes = match words[..] {
+        [] => 60.0,
+        ["--minutes", minutes] => minutes.parse().expect("a number of minutes"),
+        _ => panic!("there is nothing but --minutes NUMBER"),
     };
     Duration::from_secs_f64(60.0 * minutes)
 }
