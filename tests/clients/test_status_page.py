@@ -1,9 +1,15 @@
 """The status page in a real browser: Chromium draws it, in light and dark, at a phone's width, without a request
-that leaves the server."""
+that leaves the server.
 
+With STATUS_PAGE_PICTURES, a folder, the test of light and dark keeps pictures of a server at work there, each taken after
+STATUS_PAGE_SECONDS."""
+
+import contextlib
 import json
 import os
+import random
 import tempfile
+import threading
 import time
 import unittest
 import urllib.error
@@ -23,8 +29,30 @@ def setUpModule() -> None:
     unittest.addModuleCleanup(server.stop)
     client = redis.Redis(port=server.port)
     unittest.addModuleCleanup(client.close)
+    if "STATUS_PAGE_PICTURES" in os.environ:
+        threading.Thread(target=load, args=(server.port,), daemon=True).start()
+
+
+def write_sessions() -> None:
+    """300 sessions, of which half are due within a minute."""
     for number in range(300):
-        client.execute_command("HSETEX", f"session:{number}", "field", "value", 30 if number % 2 else 3000)
+        client.execute_command("HSETEX", f"session:{number}", "field", "value", 50 if number % 2 else 3000)
+
+
+def load(port: int) -> None:
+    """Gives the pictures something to show: sessions, a few of them asked for far more often, that live for seconds or
+    minutes, until the server is gone."""
+    chance = random.Random(1)
+    with redis.Redis(port=port) as its, contextlib.suppress(redis.ConnectionError):
+        while True:
+            burst = its.pipeline(transaction=False)
+            for _ in range(50):
+                session = f"session:{int(chance.paretovariate(0.3)) % 50_000}"
+                burst.hget(session, "user")
+                if chance.random() < 0.3:
+                    burst.execute_command("HSETEX", session, "user", "x" * 60, int(chance.uniform(5, 900)))
+            burst.execute()
+            time.sleep(chance.uniform(0.005, 0.015))
 
 
 class StatusPage(unittest.TestCase):
@@ -59,6 +87,7 @@ class StatusPage(unittest.TestCase):
         return self.browser.execute_script(script, selector)
 
     def test_it_shows_what_the_server_does(self) -> None:
+        write_sessions()
         self.open(DESK, "light")
         totals = dict(zip(self.texts("#totals dt"), self.texts("#totals dd")))
         self.assertEqual((totals["Keys"], totals["with a TTL"]), ("300", "300"))
