@@ -107,8 +107,8 @@ impl HotKeys {
     /// The place of a least count, which is about to rise, and the count.
     fn take_least(&mut self) -> (usize, f64) {
         loop {
-            let left = self.counts[self.unsearched..].iter();
-            if let Some(further) = left.clone().position(|count| *count <= self.least) {
+            let left = &self.counts[self.unsearched..];
+            if let Some(further) = left.iter().position(|count| *count <= self.least) {
                 let place = self.unsearched + further;
                 self.unsearched = place + 1;
                 return (place, self.least);
