@@ -77,6 +77,8 @@ fn main() {
         .set("memory.policy", "volatile-ttl")
         .set("persistence.save", "20 1000")
         .set("persistence.log_bytes_min", "8mb")
+        // What waits for a slow disk is memory too, and must fit into what the watch lets come on top.
+        .set("persistence.unsynced_bytes_max", "8mb")
         .start();
     let descriptors = server.descriptors();
     let mut watch = Watch::begin(&server, length);

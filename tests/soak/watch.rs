@@ -5,10 +5,10 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use crate::harness::{Server, eventually};
-use crate::{LIMITS_BYTES, Shared};
+use crate::{LIMITS_BYTES, Shared, TELL_EVERY};
 
 const MIB: u64 = 1 << 20;
-/// This part of the run is the warm-up, but no more than so long.
+/// This part of the run is the warm-up, but no more than so long, and as long as each limit has its first turn.
 const WARM_UP_PART: u32 = 5;
 const WARM_UP_MAX: Duration = Duration::from_secs(300);
 /// After the warm-up the process may hold so much more than it held at most before.
@@ -43,7 +43,7 @@ impl Watch {
     pub fn begin(server: &Server, length: Duration) -> Self {
         Watch {
             start: Instant::now(),
-            warm_up: (length / WARM_UP_PART).min(WARM_UP_MAX),
+            warm_up: (length / WARM_UP_PART).min(WARM_UP_MAX).max(TELL_EVERY * LIMITS_BYTES.len() as u32),
             resident_max: 0,
             resident: 0,
             limit: LIMITS_BYTES[0],
