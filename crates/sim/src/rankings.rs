@@ -1,4 +1,4 @@
-//! What may stand in the replies of `BIGKEYS` and `HOTKEYS TOP`: the checks behind [`Expected`](crate::Expected).
+//! What may stand in the replies of `BIGKEYS` and `HOTKEYS TOP`: the checks behind [`Expected`](crate::expected::Expected).
 
 use std::collections::BTreeMap;
 
