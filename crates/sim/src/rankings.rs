@@ -1,6 +1,6 @@
 //! What may stand in the replies of `BIGKEYS` and `HOTKEYS TOP`: the checks behind [`Expected`](crate::expected::Expected).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mayfly_resp::{Protocol, Value};
 
@@ -20,7 +20,7 @@ impl BigKeys {
         let Some(named) = entries(value, protocol) else { return false };
         let integer = |entry: &Entry<'_>, name| entry.get(name).and_then(|value| value.as_integer());
         let bytes: Option<Vec<_>> = named.iter().map(|entry| integer(entry, "bytes")).collect();
-        let places: std::collections::BTreeSet<_> = named
+        let places: BTreeSet<_> = named
             .iter()
             .filter_map(|entry| {
                 let place = (integer(entry, "database")?, entry.get("key")?.as_bytes()?.to_vec());
@@ -39,7 +39,7 @@ pub(crate) fn are_hot_keys(value: &Value, protocol: Protocol, count: usize) -> b
     let Some(named) = entries(value, protocol) else { return false };
     let number = |entry: &Entry<'_>, name| match entry.get(name)? {
         Value::Double(number) => Some(*number),
-        other => std::str::from_utf8(other.as_bytes()?).ok()?.parse().ok(),
+        other => text(other)?.parse().ok(),
     };
     let rates: Option<Vec<f64>> = named.iter().map(|entry| number(entry, "calls-per-second")).collect();
     let parts: Option<f64> = named.iter().map(|entry| number(entry, "calls-percent")).sum();
