@@ -20,6 +20,7 @@
 //!
 //! [`LogWriter`] writes, [`LogReader`] reads.
 
+mod kept;
 mod reader;
 mod writer;
 

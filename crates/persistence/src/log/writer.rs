@@ -1,13 +1,11 @@
 //! Writing the log: records are taken at once, written out together, synced together.
 
+use super::kept::Kept;
 use super::{LogStart, MAGIC};
 use crate::disk::{Disk, DiskFile, remove_if_there};
 use crate::error::{Tried, Trouble};
-use crate::frame::{self, FILE_HEADER_BYTES, FRAME_HEADER_BYTES, FileHeader, RECORD_BYTES_MAX};
+use crate::frame::{FILE_HEADER_BYTES, FRAME_HEADER_BYTES, FileHeader, RECORD_BYTES_MAX};
 use crate::names::Name;
-
-/// Memory that a burst has taken and that is given back once it is synced.
-const KEPT_CAPACITY_MAX: usize = 4 << 20;
 
 /// What a [`LogWriter`] may be told.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +54,7 @@ pub struct LogWriter<D: Disk> {
     /// Segments that were given up: how many bytes of them count.
     given_up: Vec<(String, u64)>,
     /// The records behind `synced`: the first `written` bytes are in the segment, up to record `written_to`.
-    kept: Vec<u8>,
+    kept: Kept,
     written: usize,
     written_to: u64,
     synced: u64,
@@ -88,7 +86,7 @@ impl<D: Disk> LogWriter<D> {
             number: last_segment,
             has_remains: false,
             given_up: Vec::new(),
-            kept: Vec::new(),
+            kept: Kept::default(),
             written: 0,
             written_to: synced,
             synced,
@@ -104,17 +102,17 @@ impl<D: Disk> LogWriter<D> {
             return Err(AppendError::TooLong(body.len()));
         }
         // One record more is always taken where there is room for some of it, so that a long one is not stuck.
-        if self.kept.len() >= self.options.unsynced_bytes_max {
+        if self.kept.bytes() >= self.options.unsynced_bytes_max {
             return Err(AppendError::Full);
         }
         let sequence = self.next;
-        frame::push(&mut self.kept, sequence, sequence - self.synced, body);
+        self.kept.push(sequence, sequence - self.synced, body);
         self.appended_bytes += (FRAME_HEADER_BYTES + body.len()) as u64;
         self.next += 1;
         Ok(sequence)
     }
 
-    /// Writes what was taken, with one call to the system. It is then safe from a crash of the process, not of the
+    /// Writes what was taken, with one call to the system unless it is much. It is then safe from a crash of the process, not of the
     /// machine.
     pub fn write_out(&mut self) -> Result<(), Trouble> {
         let result = self.try_write_out();
@@ -146,13 +144,13 @@ impl<D: Disk> LogWriter<D> {
 
     /// Bytes of records that are not known to be on the disk, all of them in memory too.
     pub fn unsynced_bytes(&self) -> usize {
-        self.kept.len()
+        self.kept.bytes()
     }
 
     /// Whether half of what may wait does. A caller that never syncs for its clients' sake does so here, for the sake of
     /// memory.
     pub fn wants_sync(&self) -> bool {
-        self.kept.len() >= self.options.unsynced_bytes_max / 2
+        self.kept.bytes() >= self.options.unsynced_bytes_max / 2
     }
 
     /// Bytes of all records that this writer has taken.
@@ -174,7 +172,7 @@ impl<D: Disk> LogWriter<D> {
     }
 
     fn try_write_out(&mut self) -> Result<(), Trouble> {
-        if self.written == self.kept.len() && (self.segment.is_some() || self.health == Health::Well) {
+        if self.written == self.kept.bytes() && (self.segment.is_some() || self.health == Health::Well) {
             return Ok(());
         }
         let segment = match &mut self.segment {
@@ -186,15 +184,16 @@ impl<D: Disk> LogWriter<D> {
                 self.segment.insert(segment)
             }
         };
-        let bytes = &self.kept[self.written..];
-        if let Err(error) = segment.file.write_at(segment.length, bytes) {
-            // A part of it may be there. Left there it does no harm, the same bytes are written over it; but a full
-            // disk is better without.
-            let _ = segment.file.truncate(segment.length);
-            return Err(error).tried("write", &segment.name);
+        for bytes in self.kept.behind(self.written) {
+            if let Err(error) = segment.file.write_at(segment.length, bytes) {
+                // A part of it may be there. Left there it does no harm, the same bytes are written over it; but a full
+                // disk is better without.
+                let _ = segment.file.truncate(segment.length);
+                return Err(error).tried("write", &segment.name);
+            }
+            segment.length += bytes.len() as u64;
+            self.written += bytes.len();
         }
-        segment.length += bytes.len() as u64;
-        self.written = self.kept.len();
         self.written_to = self.next - 1;
         Ok(())
     }
@@ -216,8 +215,8 @@ impl<D: Disk> LogWriter<D> {
         }
         segment.synced_length = segment.length;
         self.synced = self.written_to;
-        self.kept.drain(..self.written);
-        self.kept.shrink_to(KEPT_CAPACITY_MAX);
+        // All of it is written, or this would not have been reached.
+        self.kept.clear();
         self.written = 0;
         Ok(())
     }

@@ -13,7 +13,7 @@ use mayfly_persistence::{
 };
 
 use super::growth::Growth;
-use super::queue::Order;
+use super::queue::{Order, held_bytes};
 use super::{Queue, snapshots};
 use crate::error::StartError;
 use crate::host::ServerHost;
@@ -26,6 +26,8 @@ const GATHER: Duration = Duration::from_millis(10);
 const SYNC_AFTER: Duration = Duration::from_millis(950);
 /// Where changes wait for a `save` point, how often the time is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Room for so many records in the queue is kept; a burst may have needed more.
+const ROOM_BODIES_MAX: usize = 16 << 10;
 /// A sick disk is tried again after this time.
 const RETRY: Duration = Duration::from_millis(100);
 
@@ -129,10 +131,11 @@ impl Disk {
         let gather = if self.policy == FsyncPolicy::Always { Duration::ZERO } else { GATHER };
         let (mut bodies, mut orders) = (Vec::new(), Vec::new());
         while self.queue.take(&mut bodies, &mut orders, self.patience(), gather) {
-            let bytes = bodies.iter().map(Vec::len).sum();
+            let bytes = bodies.iter().map(held_bytes).sum();
             for body in bodies.drain(..) {
                 self.append(&body);
             }
+            bodies.shrink_to(ROOM_BODIES_MAX);
             if bytes > 0 {
                 self.queue.taken(bytes, &self.shards);
                 self.oldest_nanos.get_or_insert(self.host.clock.nanos());

@@ -98,6 +98,7 @@ mod tests {
     use mayfly_command::ShardId;
     use mayfly_persistence::{Journal, set_continued};
 
+    use super::super::queue::held_bytes;
     use super::*;
 
     fn reply(client: u64) -> Effect<ClientAddress> {
@@ -189,12 +190,14 @@ mod tests {
     fn a_full_queue_stops_reading_unless_the_disk_is_sick() {
         let (queue, mut held, _) = threads(false);
         assert!(!held.is_full());
-        held.hand(vec![0; 2_000]);
+        let body = vec![0; 2_000];
+        let bytes = held_bytes(&body);
+        held.hand(body);
         assert!(held.is_full());
         queue.set_sick(true);
         assert!(!held.is_full());
         queue.set_sick(false);
-        queue.taken(2_000, &[]);
+        queue.taken(bytes, &[]);
         assert!(!held.is_full());
     }
 }

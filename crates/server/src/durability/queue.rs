@@ -65,7 +65,7 @@ struct Waiting {
     orders: Vec<Order>,
     /// Bytes of slices among them.
     slices_bytes: usize,
-    /// Bytes of all bodies that the log has not taken.
+    /// What all bodies take that are not in the log; see [`held_bytes`].
     bytes: usize,
     /// Records that were ever handed over.
     handed: u64,
@@ -73,6 +73,11 @@ struct Waiting {
     is_asleep: bool,
     /// Nothing comes any more.
     is_over: bool,
+}
+
+/// What a body takes in the queue: many are short, and what holds them counts as much.
+pub fn held_bytes(body: &Vec<u8>) -> usize {
+    size_of::<Vec<u8>>() + body.capacity()
 }
 
 impl Queue {
@@ -100,7 +105,7 @@ impl Queue {
         let mut waiting = self.lock();
         let was_idle = waiting.bodies.is_empty();
         for body in before.drain(..).chain([body]) {
-            waiting.bytes += body.len();
+            waiting.bytes += held_bytes(&body);
             waiting.bodies.push(body);
             waiting.handed += 1;
         }
@@ -132,7 +137,7 @@ impl Queue {
         self.lock().slices_bytes < SLICES_BYTES_MAX
     }
 
-    /// Bytes of records that the log has not taken.
+    /// Bytes that records take which are not in the log.
     pub fn waiting_bytes(&self) -> u64 {
         self.lock().bytes as u64
     }
@@ -219,7 +224,8 @@ impl Queue {
         !result.unwrap_or_else(PoisonError::into_inner).0.is_over
     }
 
-    /// For the disk's thread: so many bytes of what was taken are in the log. Lets clients be read again.
+    /// For the disk's thread: bodies that take so many bytes (see [`held_bytes`]) are in the log. Lets clients be read
+    /// again.
     pub fn taken(&self, bytes: usize, shards: &[ShardPeer]) {
         let mut waiting = self.lock();
         waiting.bytes -= bytes;
