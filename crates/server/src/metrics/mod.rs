@@ -354,7 +354,7 @@ pub const METRICS: &[Metric] = &[
     },
     Metric {
         name: "mayfly_log_waiting_bytes",
-        help: "Bytes of changes that are not known to be on the disk.",
+        help: "Bytes of memory that changes take which are not known to be on the disk.",
         source: Source::DiskGauge(|queue| {
             (queue.waiting_bytes() + queue.measures.unsynced_bytes.get()) as f64
         }),
