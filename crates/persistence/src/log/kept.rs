@@ -1,10 +1,7 @@
 //! Records that a log keeps in memory until the disk has them for certain. When they are written and dropped is in
 //! `writer`.
 //!
-//! They lie in blocks: one buffer for all would be copied as it grows, and be up to twice as large as what is in it; a
-//! process with a slow disk would then need three times what it is told to hold.
-
-use std::collections::VecDeque;
+//! They lie in blocks: one buffer for all would be copied as it grows, and be up to twice as large as what is in it.
 
 use crate::frame::{self, FRAME_HEADER_BYTES};
 
@@ -15,7 +12,7 @@ const BLOCK_BYTES: usize = 1 << 20;
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     /// None is empty, but for one that is alone.
-    blocks: VecDeque<Vec<u8>>,
+    blocks: Vec<Vec<u8>>,
     bytes: usize,
 }
 
@@ -28,15 +25,16 @@ impl Kept {
     /// Takes a record behind the others; see [`frame::push`].
     pub fn push(&mut self, sequence: u64, unsynced: u64, body: &[u8]) {
         let bytes = FRAME_HEADER_BYTES + body.len();
-        let has_room = |block: &Vec<u8>| block.len() + bytes <= block.capacity();
-        if !self.blocks.back().is_some_and(has_room) {
-            self.blocks.retain(|block| !block.is_empty());
-            self.blocks.push_back(Vec::with_capacity(bytes.max(BLOCK_BYTES)));
-        }
-        if let Some(block) = self.blocks.back_mut() {
-            frame::push(block, sequence, unsynced, body);
-            self.bytes += bytes;
-        }
+        let mut block = match self.blocks.pop() {
+            Some(block) if block.len() + bytes <= block.capacity() => block,
+            last => {
+                self.blocks.extend(last.filter(|block| !block.is_empty()));
+                Vec::with_capacity(bytes.max(BLOCK_BYTES))
+            }
+        };
+        frame::push(&mut block, sequence, unsynced, body);
+        self.blocks.push(block);
+        self.bytes += bytes;
     }
 
     /// What comes behind so many bytes, block by block.

@@ -112,8 +112,8 @@ impl<D: Disk> LogWriter<D> {
         Ok(sequence)
     }
 
-    /// Writes what was taken, with one call to the system unless it is much. It is then safe from a crash of the process, not of the
-    /// machine.
+    /// Writes what was taken, with one call to the system unless it is much. It is then safe from a crash of the process,
+    /// not of the machine.
     pub fn write_out(&mut self) -> Result<(), Trouble> {
         let result = self.try_write_out();
         self.note(result)
